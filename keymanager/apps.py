@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class KeymanagerConfig(AppConfig):
+    name = "keymanager"

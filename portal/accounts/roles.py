@@ -1,0 +1,125 @@
+"""Who may do what. A role is a class that lists permissions; nobody's role is stored, it follows from memberships.
+
+Consumer roles come from the team that owns an application, publisher roles from the team that owns an API (through
+its NamespaceGrant), and `User.is_admin` gives the admin role everywhere.
+"""
+
+from enum import StrEnum
+
+from portal.errors import Forbidden
+
+from .models import Membership, Team, TeamRole, User
+
+
+class Permission(StrEnum):
+    """One thing a person may do. The text completes "You may not …" in a refusal."""
+
+    # any signed-in person
+    CREATE_TEAM = "create a team"
+    # on a team
+    VIEW_TEAM = "see this team"
+    MANAGE_TEAM = "change this team's people"
+    # on an application, through its team
+    VIEW_APPLICATION = "see this team's applications"
+    EDIT_APPLICATION = "register or change an application"
+    DELETE_APPLICATION = "delete an application"
+    SUBSCRIBE = "subscribe, change plan or cancel"
+    MANAGE_CREDENTIALS = "issue, rotate or revoke credentials"
+    # on an API, through its team
+    VIEW_SOURCE = "see where this API comes from"
+    PUBLISH = "publish, reject, deprecate, block or retire this API"
+    REVIEW = "decide subscription requests for this API"
+    SUSPEND = "suspend or resume subscriptions to this API"
+    # on the portal
+    VIEW_SYNC = "see the cluster sync"
+    MANAGE_PORTAL = "administer the portal"
+
+
+class Consumer:
+    """Any signed-in person."""
+
+    permissions = frozenset({Permission.CREATE_TEAM})
+
+
+class Member:
+    """Member of the team: sees, and reviews requests for the team's APIs."""
+
+    permissions = frozenset(
+        {
+            Permission.VIEW_TEAM,
+            Permission.VIEW_APPLICATION,
+            Permission.VIEW_SOURCE,
+            Permission.VIEW_SYNC,
+            Permission.REVIEW,
+        }
+    )
+
+
+class Maintainer:
+    """Runs the team's applications and publishes its APIs."""
+
+    permissions = Member.permissions | {
+        Permission.EDIT_APPLICATION,
+        Permission.SUBSCRIBE,
+        Permission.MANAGE_CREDENTIALS,
+        Permission.PUBLISH,
+        Permission.SUSPEND,
+    }
+
+
+class Owner:
+    """Also decides who is in the team, and deletes."""
+
+    permissions = Maintainer.permissions | {Permission.MANAGE_TEAM, Permission.DELETE_APPLICATION}
+
+
+class Admin:
+    """Runs the portal."""
+
+    permissions = frozenset(Permission)
+
+
+TEAM_ROLES = {TeamRole.OWNER: Owner, TeamRole.MAINTAINER: Maintainer, TeamRole.MEMBER: Member}
+
+
+def permissions_of(user: User, team: Team | None = None) -> frozenset[Permission]:
+    """What the person may do, in general or to what `team` owns. Memberships are read once per person object."""
+    if not user.is_authenticated:
+        return frozenset()
+    if user.is_admin:
+        return Admin.permissions
+    role = _roles(user).get(team.pk) if team else None
+    return Consumer.permissions | (TEAM_ROLES[TeamRole(role)].permissions if role else frozenset())
+
+
+def teams_with(user: User, permission: Permission) -> list[int]:
+    """Primary keys of the teams in which the person's membership gives `permission`. Admins: see `permissions_of`."""
+    return [team for team, role in _roles(user).items() if permission in TEAM_ROLES[TeamRole(role)].permissions]
+
+
+def can(user: User, permission: Permission, team: Team | None = None) -> bool:
+    return permission in permissions_of(user, team)
+
+
+def check(user: User, permission: Permission, team: Team | None = None) -> None:
+    """Raises Forbidden, saying what is not allowed and who may."""
+    if can(user, permission, team):
+        return
+    where = f" of {team.name}" if team else ""
+    raise Forbidden(f"You may not {permission}.", remedy=f"Ask {who_has(permission)}{where}.")
+
+
+def who_has(permission: Permission) -> str:
+    """The least role of a team that gives the permission, as words."""
+    for role in (TeamRole.MEMBER, TeamRole.MAINTAINER, TeamRole.OWNER):
+        if permission in TEAM_ROLES[role].permissions:
+            return "an owner" if role is TeamRole.OWNER else f"a {role}"
+    return "an administrator of the portal"
+
+
+def _roles(user: User) -> dict[int, str]:
+    roles: dict[int, str] | None = getattr(user, "_roles_by_team", None)
+    if roles is None:
+        roles = dict(Membership.objects.filter(user=user).values_list("team_id", "role"))
+        user._roles_by_team = roles  # type: ignore[attr-defined]
+    return roles

@@ -1,0 +1,347 @@
+"""Every setting, read from the environment once. `docs/reference/settings.md` lists the variables.
+
+Outside demo mode a missing secret stops the start with its name; demo mode (`PORTICO_DEMO=1`, what `manage.py up`
+sets) makes its own and keeps it in the state directory.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def env_str(name: str, default: str | None = None) -> str:
+    """The variable's text; without a default an absent one stops the start."""
+    value = os.environ.get(name, default)
+    if value is None:
+        raise ImproperlyConfigured(f"{name} is not set. Set it, or PORTICO_DEMO=1 to try Portico out.")
+    return value
+
+
+def env_bool(name: str, *, default: bool) -> bool:
+    return env_str(name, "1" if default else "0").strip().lower() in {"1", "true", "yes", "on"}
+
+
+def env_int(name: str, default: int) -> int:
+    text = env_str(name, str(default))
+    try:
+        return int(text)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}.") from None
+
+
+def env_list(name: str, default: str = "") -> list[str]:
+    return [part.strip() for part in env_str(name, default).split(",") if part.strip()]
+
+
+def env_map(name: str) -> dict[str, str]:
+    """`a=1,b=2` as a dict."""
+    return dict(part.split("=", 1) for part in env_list(name) if "=" in part)
+
+
+DEMO = env_bool("PORTICO_DEMO", default=False)
+DEBUG = env_bool("PORTICO_DEBUG", default=False)
+VERSION = "0.1.0"
+
+# Where the embedded services, the gateway's files and logs live.
+STATE_DIR = Path(env_str("PORTICO_STATE", str(BASE_DIR / "var"))).resolve()
+
+_DEMO_SECRET = "demo-only-secret-key-not-for-any-deployment" if DEMO else None  # noqa: S105  refused outside demo mode
+SECRET_KEY = env_str("PORTICO_SECRET_KEY", _DEMO_SECRET)
+# Encrypts private signing keys at rest; derived from SECRET_KEY unless it is set apart.
+ENCRYPTION_KEY = env_str("PORTICO_ENCRYPTION_KEY", SECRET_KEY)
+
+# ---- addresses ----------------------------------------------------------------------------------------------------
+PORTAL_URL = env_str("PORTICO_URL", "http://127.0.0.1:8000").rstrip("/")
+ISSUER = f"{PORTAL_URL}/o"
+GATEWAY_URLS = {
+    "production": env_str("PORTICO_GATEWAY_PRODUCTION_URL", "http://127.0.0.1:8081").rstrip("/"),
+    "sandbox": env_str("PORTICO_GATEWAY_SANDBOX_URL", "http://127.0.0.1:8082").rstrip("/"),
+}
+# What the gateway binds, where that differs from its public address: host:port.
+GATEWAY_LISTEN = {
+    environment: env_str(f"PORTICO_GATEWAY_{environment.upper()}_LISTEN", urlparse(url).netloc)
+    for environment, url in GATEWAY_URLS.items()
+}
+GATEWAY_DIR = Path(env_str("PORTICO_GATEWAY_DIR", str(STATE_DIR / "gateway")))
+GATEWAY_ADMIN_URL = env_str("PORTICO_ENVOY_ADMIN", "http://127.0.0.1:9901").rstrip("/")
+# In-cluster services reached at another address: `name.namespace=host:port`, for a gateway outside the cluster.
+SERVICE_ADDRESSES = env_map("PORTICO_SERVICE_ADDRESSES")
+
+_portal_host = urlparse(PORTAL_URL).hostname or "localhost"
+ALLOWED_HOSTS = env_list("PORTICO_ALLOWED_HOSTS", f"{_portal_host},localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
+_https = PORTAL_URL.startswith("https://")
+
+# ---- clusters -----------------------------------------------------------------------------------------------------
+# name -> how to reach it. One by default: PORTICO_CLUSTER is `directory:<path>`, `kubeconfig:<path>` or `in-cluster`.
+CLUSTER_NAME = env_str("PORTICO_CLUSTER_NAME", "demo" if DEMO else "default")
+
+
+def _cluster(text: str) -> dict[str, str]:
+    kind, _, path = text.partition(":")
+    if kind not in {"directory", "kubeconfig", "in-cluster"} or (kind != "in-cluster" and not path):
+        raise ImproperlyConfigured(
+            f"PORTICO_CLUSTER is {text!r}: use directory:<path>, kubeconfig:<path> or in-cluster."
+        )
+    if kind == "directory":
+        return {"kind": "directory", "path": str(Path(path).resolve()), "state": str(STATE_DIR / "cluster")}
+    return {"kind": "kubernetes", "kubeconfig": path, "context": env_str("PORTICO_CLUSTER_CONTEXT", "")}
+
+
+CLUSTERS = {
+    CLUSTER_NAME: _cluster(env_str("PORTICO_CLUSTER", f"directory:{BASE_DIR / 'deploy' / 'demo' / 'manifests'}")),
+}
+
+# ---- Django -------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "portal.accounts",
+    "portal.embedded",
+    "apis",
+    "subscriptions",
+    "keymanager",
+    "gateway",
+    "portal",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "oauth2_provider",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_filters",
+    "django_htmx",
+    "template_partials",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "portal.responses.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "portal.responses.DomainErrorMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.responses.shell",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+
+def _database(url: str) -> dict[str, object]:
+    """A Postgres URL as Django's settings. Connections come from a small pool in each process."""
+    parts = urlparse(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured("DATABASE_URL must begin with postgresql://.")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": env_int("PORTICO_DATABASE_POOL", 8), "timeout": 10}},
+        "TEST": {"NAME": env_str("PORTICO_TEST_DATABASE", "test_portico")},
+    }
+
+
+DATABASE_URL = env_str("DATABASE_URL", "postgresql://portico@127.0.0.1:5432/portico")
+DATABASES = {"default": _database(DATABASE_URL)}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}}
+
+# ---- people -------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    # Generated secrets have 128 bits of chance and more: a fast salted hash is sound for them, and only for them.
+    "keymanager.hashers.GeneratedSecretHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "name*", "password1*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "portal.accounts.forms.SignupForm"
+ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "optional" if DEMO else "mandatory"
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_USER_DISPLAY = "portal.accounts.adapter.display"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if _https else "http"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Portico"
+MFA_ADAPTER = "portal.accounts.adapter.MfaAdapter"
+
+EMAIL_BACKEND = env_str(
+    "PORTICO_EMAIL_BACKEND",
+    "portal.accounts.mail.PortalBackend" if DEMO else "django.core.mail.backends.smtp.EmailBackend",
+)
+EMAIL_HOST = env_str("PORTICO_EMAIL_HOST", "localhost")
+EMAIL_PORT = env_int("PORTICO_EMAIL_PORT", 25)
+EMAIL_HOST_USER = env_str("PORTICO_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = env_str("PORTICO_EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = env_bool("PORTICO_EMAIL_TLS", default=False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env_str("PORTICO_EMAIL_FROM", f"Portico <portico@{_portal_host}>")
+
+# ---- OAuth 2.0 ----------------------------------------------------------------------------------------------------
+# The portal's own scopes; an API's scopes come from its definition.
+PORTAL_SCOPES = {
+    "portal:read": "Read the catalog, and your teams' applications and subscriptions",
+    "portal:subscribe": "Register applications, subscribe, and issue or revoke credentials",
+    "portal:publish": "Publish, deprecate and retire APIs, and decide requests",
+    "portal:admin": "Administer the portal",
+}
+ACCESS_TOKEN_SECONDS = 600
+OAUTH2_PROVIDER: dict[str, object] = {
+    "ACCESS_TOKEN_EXPIRE_SECONDS": ACCESS_TOKEN_SECONDS,
+    "SCOPES": PORTAL_SCOPES,
+    "PKCE_REQUIRED": True,
+}
+
+# ---- REST ---------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "oauth2_provider.contrib.rest_framework.OAuth2Authentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["portal.rest.PortalScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "portal.rest.CursorPage",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "portal.rest.Schema",
+    "EXCEPTION_HANDLER": "portal.rest.problem_from_exception",
+    "DEFAULT_VERSIONING_CLASS": None,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+SPECTACULAR_SETTINGS: dict[str, object] = {
+    "TITLE": "Portico",
+    "DESCRIPTION": "Everything the portal does in the browser, for scripts and pipelines.",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {},
+}
+
+# ---- Celery -------------------------------------------------------------------------------------------------------
+# kombu's pgmq transport on our own Postgres, unless a Redis or RabbitMQ is named.
+CELERY_BROKER_URL = env_str("CELERY_BROKER_URL", DATABASE_URL.replace("postgresql://", "pgmq://", 1))
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    # 60 s is above the longest task: a task whose worker died is delivered again then.
+    {"init_extension": False, "use_notify": True, "wait_time_seconds": 0, "visibility_timeout": 60}
+    if CELERY_BROKER_URL.startswith("pgmq")
+    else {}
+)
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SOFT_TIME_LIMIT = 50
+CELERY_TASK_TIME_LIMIT = 55
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    "full-sync": {"task": "apis.tasks.full_sync", "schedule": 300.0},
+    "clear-tokens": {"task": "keymanager.tasks.clear_expired", "schedule": 3600.0},
+    "rotate-signing-keys": {"task": "keymanager.tasks.rotate_signing_keys", "schedule": 3600.0},
+    "expire-subscriptions": {"task": "subscriptions.tasks.expire_due", "schedule": 60.0},
+}
+
+# ---- static files, security ---------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env_str("PORTICO_STATIC_ROOT", str(BASE_DIR / "staticfiles")))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_MAX_AGE = 300
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_NAME = "portico_session"
+CSRF_COOKIE_NAME = "portico_csrf"
+CSRF_FAILURE_VIEW = "portal.responses.csrf_failure"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("PORTICO_BEHIND_PROXY", default=False) else None
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+PAGE_SIZE = 20
+MAX_PAGE_SIZE = 100
+DEFINITION_MAX_BYTES = 20 * 1024 * 1024
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": env_str("PORTICO_LOG_LEVEL", "INFO")},
+    "loggers": {"httpx": {"level": "WARNING"}},
+}

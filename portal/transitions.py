@@ -1,0 +1,35 @@
+"""One transition table per status. The state diagrams in the docs are generated from these tables."""
+
+from collections.abc import Mapping
+
+from django.db import models
+
+from portal.errors import Conflict
+
+
+class HasStatus(models.Model):
+    """A model whose `status` moves only along `TRANSITIONS`: status -> the statuses it may become."""
+
+    TRANSITIONS: Mapping[str, frozenset[str]]
+    status: str
+
+    class Meta:
+        abstract = True
+
+    def may_become(self, status: str) -> bool:
+        return status in self.TRANSITIONS[self.status]
+
+    def move_to(self, status: str) -> None:
+        """Change `status` in memory; the caller holds the row's lock and saves.
+
+        Raises:
+            Conflict: the table has no such step.
+        """
+        if not self.may_become(status):
+            noun = self._meta.verbose_name
+            options = ", ".join(sorted(self.TRANSITIONS[self.status])) or "nothing: this is final"
+            raise Conflict(
+                f"This {noun} is {self.status.replace('_', ' ')}, so it cannot become {status.replace('_', ' ')}.",
+                remedy=f"Reload the page: somebody may have changed it. From here it may become: {options}.",
+            )
+        self.status = status
