@@ -1,0 +1,334 @@
+"""Read YAML and JSON that strangers wrote: bounded in size, depth and expansion, and free of surprises.
+
+PyYAML's own SafeLoader is not enough here: it raises ValueError on dates that do not exist (real manifests have
+them), lets a few aliases expand to gigabytes once the result is written out as JSON, and overflows the C stack on
+deep nesting. This reader builds plain objects from the parser's events, which is also several times faster.
+
+What comes out is what JSON can hold and Postgres can store: dict, list, str, int, float, bool, None. Timestamps and
+binary stay strings, numbers that are not finite stay strings, NUL and lone surrogates are refused.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from portal.errors import Invalid
+
+MAX_BYTES = 20 * 1024 * 1024
+MAX_NODES = 1_000_000
+MAX_DEPTH = 200
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAG = "tag:yaml.org,2002:"
+_INT = re.compile(r"[-+]?[0-9]{1,40}|0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NULLS = {"", "~", "null", "Null", "NULL"}
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_KUBECTL_BOOLEANS = _BOOLEANS | {
+    word: value
+    for value, words in ((True, ("yes", "on")), (False, ("no", "off")))
+    for lower in words
+    for word in (lower, lower.capitalize(), lower.upper())
+}
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_SEPARATOR = re.compile(r"---(?=\s|$)")
+_BLANK = re.compile(r"\s*(#.*|%.*|\.\.\.)?$")
+
+
+class BadYaml(Invalid):
+    """The text cannot be read; `line` counts from 1, 0 where no line is to blame."""
+
+    def __init__(self, message: str, *, line: int = 0, remedy: str = "") -> None:
+        where = f"line {line}: " if line else ""
+        super().__init__(where + message, remedy=remedy)
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One document of a file: its text and the line (from 1) on which its first statement stands."""
+
+    text: str
+    line: int
+    offset: int
+
+
+def load(
+    text: str,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_nodes: int = MAX_NODES,
+    max_depth: int = MAX_DEPTH,
+    kubectl: bool = False,
+) -> Any:
+    """Return the one document in `text` (None for an empty text). Raises BadYaml with the line.
+
+    Booleans are those of YAML 1.2 (so `NO` is a country) and integer keys stay integers. With `kubectl` the
+    text is read as kubectl reads it: `yes` and `on` are booleans, and every key becomes a string.
+    """
+    text = text.removeprefix("\ufeff")
+    if len(text) > max_bytes or len(text.encode("utf-8", "surrogatepass")) > max_bytes:
+        raise BadYaml(
+            f"the text is larger than {max_bytes / 1024 / 1024:.3g} MB",
+            remedy="Split it, or leave out examples.",
+        )
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            return _load_json(text, max_nodes, max_depth)
+        except json.JSONDecodeError:
+            pass  # YAML's own flow style begins in the same way
+    return _Builder(max_nodes, max_depth, kubectl=kubectl).build(text)
+
+
+def split(text: str) -> Iterator[Chunk]:
+    """Yield the documents of a multi-document text, so that a broken one does not hide the others.
+
+    A line that begins with `---` always separates documents: YAML allows it nowhere else.
+    """
+    lines: list[str] = []
+    offset = 0
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(keepends=True)):
+        if _SEPARATOR.match(line):
+            yield from _chunk(lines, offset)
+            lines, offset = [" " * 3 + line[3:]], number
+        else:
+            lines.append(line)
+    yield from _chunk(lines, offset)
+
+
+def _chunk(lines: list[str], offset: int) -> Iterator[Chunk]:
+    for index, line in enumerate(lines):
+        if not _BLANK.match(line.rstrip("\r\n")):
+            yield Chunk("".join(lines), line=offset + index + 1, offset=offset)
+            return
+
+
+def _load_json(text: str, max_nodes: int, max_depth: int) -> Any:
+    try:
+        value = json.loads(text, parse_int=_json_int, parse_float=_json_float, parse_constant=str)
+    except RecursionError:
+        raise _too_deep(max_depth, 0) from None
+    nodes = 0
+    waiting = [(value, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        nodes += 1
+        if depth > max_depth:
+            raise _too_deep(max_depth, 0)
+        if isinstance(node, dict):
+            for key in node:
+                _check_storable(key, 0)
+            waiting.extend((child, depth + 1) for child in node.values())
+        elif isinstance(node, list):
+            waiting.extend((child, depth + 1) for child in node)
+        elif isinstance(node, str):
+            _check_storable(node, 0)
+    if nodes > max_nodes:
+        raise _too_many(max_nodes, 0)
+    return value
+
+
+def _json_int(text: str) -> int | str:
+    return int(text) if len(text) <= 40 else text
+
+
+def _json_float(text: str) -> float | str:
+    value = float(text)
+    return value if math.isfinite(value) else text
+
+
+def _check_storable(text: str, line: int) -> None:
+    if not text.isascii() or "\x00" in text:
+        found = _UNSTORABLE.search(text)
+        if found:
+            raise BadYaml(
+                f"the character U+{ord(found.group()):04X} cannot be stored", line=line, remedy="Take it out."
+            )
+
+
+def _too_deep(limit: int, line: int) -> BadYaml:
+    return BadYaml(f"nested more than {limit} levels deep", line=line)
+
+
+def _too_many(limit: int, line: int) -> BadYaml:
+    return BadYaml(
+        f"more than {limit:,} values once its aliases are expanded",
+        line=line,
+        remedy="Write repeated parts once, with $ref in place of YAML aliases.",
+    )
+
+
+class _Open:
+    """A mapping or sequence whose end has not come yet."""
+
+    __slots__ = ("anchor", "before", "key", "value")
+
+    def __init__(self, value: dict[Any, Any] | list[Any], anchor: str | None, before: int) -> None:
+        self.value = value
+        self.anchor = anchor
+        self.before = before
+        self.key: Any = _NO_KEY
+
+
+_NO_KEY: Any = object()
+_MERGE: Any = object()
+
+
+class _Builder:
+    """Turn the parser's events into objects, counting what every alias stands for."""
+
+    def __init__(self, max_nodes: int, max_depth: int, *, kubectl: bool) -> None:
+        self.max_nodes = max_nodes
+        self.max_depth = max_depth
+        self.kubectl = kubectl
+        self.booleans = _KUBECTL_BOOLEANS if kubectl else _BOOLEANS
+        self.nodes = 0
+        self.open: list[_Open] = []
+        self.anchors: dict[str, tuple[Any, int]] = {}
+        self.documents = 0
+        self.result: Any = None
+
+    def build(self, text: str) -> Any:
+        try:
+            for event in yaml.parse(text, Loader=_LOADER):
+                self._take(event)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            raise BadYaml(_sentence(error), line=mark.line + 1 if mark else 0) from None
+        except yaml.reader.ReaderError as error:
+            raise BadYaml(f"the character U+{error.character:04X} is not allowed") from None
+        except yaml.YAMLError as error:
+            raise BadYaml(str(error)[:200]) from None
+        except UnicodeError:
+            raise BadYaml("the text is not valid Unicode") from None
+        return self.result
+
+    def _take(self, event: yaml.Event) -> None:
+        if isinstance(event, yaml.ScalarEvent):
+            self._scalar(event)
+        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            self._start(event)
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            done = self.open.pop()
+            if done.anchor:
+                self.anchors[done.anchor] = (done.value, self.nodes - done.before)
+            self._place(done.value, event)
+        elif isinstance(event, yaml.AliasEvent):
+            self._alias(event)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            self.anchors = {}
+            if self.documents > 1:
+                raise BadYaml("more than one document where one is expected", line=_line(event))
+
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        self._count(1, event)
+        _check_storable(event.value, _line(event))
+        is_key = bool(self.open) and isinstance(self.open[-1].value, dict) and self.open[-1].key is _NO_KEY
+        value = self._key(event) if is_key else self._resolve(event)
+        if event.anchor:
+            self.anchors[event.anchor] = (value, 1)
+        self._place(value, event)
+
+    def _start(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+        expected = "map" if isinstance(event, yaml.MappingStartEvent) else "seq"
+        if event.tag not in (None, "!", _TAG + expected):
+            raise BadYaml(f"the tag {event.tag} is not allowed", line=_line(event))
+        if len(self.open) >= self.max_depth:
+            raise _too_deep(self.max_depth, _line(event))
+        if event.anchor:
+            self.anchors.pop(event.anchor, None)
+        before = self.nodes
+        self._count(1, event)
+        self.open.append(_Open({} if expected == "map" else [], event.anchor, before))
+
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        known = self.anchors.get(event.anchor)
+        if known is None:
+            raise BadYaml(f"the alias *{event.anchor} stands for nothing that is complete", line=_line(event))
+        self._count(known[1], event)
+        self._place(known[0], event)
+
+    def _count(self, nodes: int, event: yaml.Event) -> None:
+        self.nodes += nodes
+        if self.nodes > self.max_nodes:
+            raise _too_many(self.max_nodes, _line(event))
+
+    def _place(self, value: Any, event: yaml.Event) -> None:
+        if not self.open:
+            self.result = value
+            return
+        parent = self.open[-1]
+        if isinstance(parent.value, list):
+            parent.value.append(value)
+        elif parent.key is _NO_KEY:
+            if value is not _MERGE and not isinstance(value, str | int):
+                raise BadYaml("a key must be text or a number", line=_line(event))
+            parent.key = str(value) if self.kubectl and value is not _MERGE else value
+        else:
+            if parent.key is _MERGE:
+                _merge(parent.value, value, _line(event))
+            else:
+                parent.value[parent.key] = value
+            parent.key = _NO_KEY
+
+    def _key(self, event: yaml.ScalarEvent) -> Any:
+        """Keys are text, as in JSON; a plain integer stays one (the answer codes of OpenAPI)."""
+        if event.value == "<<" and event.implicit[0]:
+            return _MERGE
+        if event.implicit[0] and not self.kubectl and event.value.isascii() and event.value.isdigit():
+            value = self._resolve(event)
+            return value if str(value) == event.value else event.value
+        return event.value
+
+    def _resolve(self, event: yaml.ScalarEvent) -> Any:
+        text, tag = event.value, event.tag
+        if tag and tag != "!":
+            return self._tagged(text, tag, _line(event))
+        if not event.implicit[0]:
+            return text
+        return self._plain(text)
+
+    def _plain(self, text: str) -> Any:
+        if text in _NULLS:
+            return None
+        if text in self.booleans:
+            return self.booleans[text]
+        if text[0] in "+-.0123456789":
+            if _INT.fullmatch(text):
+                return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+            if _FLOAT.fullmatch(text):
+                value = float(text)
+                return value if math.isfinite(value) else text
+        return text
+
+    def _tagged(self, text: str, tag: str, line: int) -> Any:
+        name = tag.removeprefix(_TAG)
+        if name in ("str", "binary", "timestamp"):
+            return text
+        if name in ("int", "float", "bool", "null"):
+            return self._plain(text)
+        raise BadYaml(f"the tag {tag} is not allowed", line=line)
+
+
+def _merge(target: dict[Any, Any], value: Any, line: int) -> None:
+    """`<<: *base`: the mapping's own keys win, the first of several bases wins over the later ones."""
+    bases = value if isinstance(value, list) else [value]
+    for base in bases:
+        if not isinstance(base, dict):
+            raise BadYaml("<< needs a mapping", line=line)
+        for key, inherited in base.items():
+            target.setdefault(key, inherited)
+
+
+def _line(event: yaml.Event) -> int:
+    return int(event.start_mark.line) + 1
+
+
+def _sentence(error: yaml.MarkedYAMLError) -> str:
+    return ", ".join(part for part in (error.context, error.problem) if part) or "not valid YAML"
