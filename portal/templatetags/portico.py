@@ -1,0 +1,313 @@
+"""The small parts every page is made of: icons, states, names, times, addresses."""
+
+import re
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString, mark_safe
+
+from portal import markdown as markdown_text
+
+register = template.Library()
+
+# The look of each status of architecture section 3, and of hops and runs: state word and icon.
+LOOKS: Mapping[str, tuple[str, str]] = {
+    # publication
+    "discovered": ("info", "clock"),
+    "published": ("ok", "ok"),
+    "deprecated": ("warn", "clock"),
+    "retired": ("idle", "idle"),
+    "blocked": ("bad", "bad"),
+    "stale": ("warn", "warn"),
+    "withdrawn": ("warn", "warn"),
+    # subscriptions and their approvals
+    "pending": ("info", "clock"),
+    "active": ("ok", "ok"),
+    "approved": ("ok", "ok"),
+    "rejected": ("bad", "bad"),
+    "suspended": ("warn", "warn"),
+    "change_pending": ("info", "clock"),
+    "cancelled": ("idle", "idle"),
+    "expired": ("idle", "idle"),
+    # credentials
+    "retiring": ("info", "clock"),
+    "revoked": ("idle", "idle"),
+    # hops of a receipt, passes over the cluster
+    "done": ("ok", "ok"),
+    "enforced": ("ok", "ok"),
+    "running": ("info", "clock"),
+    "waiting": ("idle", "idle"),
+    "failed": ("bad", "bad"),
+    "succeeded": ("ok", "ok"),
+    "partial": ("warn", "warn"),
+}
+STATE_ICONS = {"ok": "ok", "warn": "warn", "bad": "bad", "info": "info", "idle": "idle"}
+# Health differs in shape as well as colour: circle, triangle, square, ring.
+_HEALTH_SHAPES = {
+    "ok": '<circle cx="5" cy="5" r="4"/>',
+    "warn": '<path d="M5 .8 9.500 9H.5z"/>',
+    "bad": '<path d="M1 1h8v8H1z"/>',
+    "idle": '<circle cx="5" cy="5" r="3.200" fill="none" stroke="currentColor" stroke-width="1.800"/>',
+}
+_VERB_STATES = {"GET": "info", "HEAD": "info", "POST": "ok", "PUT": "warn", "PATCH": "warn", "DELETE": "bad"}
+
+
+# ---- icons and states ---------------------------------------------------------------------------------------------
+@register.simple_tag
+def icon(name: str, size: str = "") -> SafeString:
+    """One symbol of static/icons.svg, hidden from assistive technology: words beside it say the same."""
+    return format_html(
+        '<svg class="i{}" viewBox="0 0 16 16" aria-hidden="true"><use href="{}#i-{}"/></svg>',
+        f" {size}" if size else "",
+        static("icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def pill(state: str, label: str, icon_name: str = "") -> SafeString:
+    """A state word (ok warn bad info idle) with an icon and what it means here."""
+    return format_html(
+        '<span class="pill {}">{}{}</span>', state, icon(icon_name or STATE_ICONS.get(state, "idle")), label
+    )
+
+
+@register.simple_tag
+def status_pill(status: object, label: str = "") -> SafeString:
+    """The pill of a model's status; its label is the choice's own unless another is given."""
+    state, icon_name = LOOKS.get(str(status), ("idle", "idle"))
+    return pill(state, label or _status_label(status), icon_name)
+
+
+def _status_label(status: object) -> str:
+    return str(getattr(status, "label", "") or str(status).replace("_", " ").capitalize())
+
+
+@register.filter
+def state(status: object) -> str:
+    """The state word of a status, for a class on a row, a hop or a timeline entry."""
+    return LOOKS.get(str(status), ("idle", "idle"))[0]
+
+
+@register.filter
+def state_icon(status: object) -> str:
+    """The icon name of a status."""
+    return LOOKS.get(str(status), ("idle", "idle"))[1]
+
+
+@register.filter
+def level_state(level_tag: str) -> str:
+    """The state word of a Django message level: success ok, warning warn, error bad, the rest info."""
+    return {"success": "ok", "warning": "warn", "error": "bad"}.get(level_tag, "info")
+
+
+@register.simple_tag
+def health(state: str, word: str, detail: str = "") -> SafeString:
+    """What the last probe saw, as a shape, a word and a number."""
+    shape = mark_safe(_HEALTH_SHAPES.get(state, _HEALTH_SHAPES["idle"]))  # noqa: S308  our own constants
+    return format_html(
+        '<span class="health {}"><svg viewBox="0 0 10 10" aria-hidden="true">{}</svg><span><b>{}</b>{}</span></span>',
+        state,
+        shape,
+        word,
+        f" {detail}" if detail else "",
+    )
+
+
+@register.simple_tag
+def verb(method: str) -> SafeString:
+    """An operation's method; channel actions and GraphQL kinds come out quiet."""
+    return format_html(
+        '<span class="verb {}">{}</span>', _VERB_STATES.get(method.upper(), "idle"), method.upper()
+    )
+
+
+@register.simple_tag
+def meter(used: float, limit: float, label: str) -> SafeString:
+    """How much of a limit is used, as a bar. It turns amber from 80 percent, red when nothing is left."""
+    percent = min(100, round(100 * used / limit)) if limit else 0
+    state_word = "bad" if percent >= 100 else "warn" if percent >= 80 else ""
+    return format_html(
+        '<svg class="quota {}" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<rect width="{}" height="6"/></svg>',
+        state_word,
+        label,
+        percent,
+    )
+
+
+# ---- names --------------------------------------------------------------------------------------------------------
+@register.filter
+def initials(name: object) -> str:
+    """Two letters for a name: `Mara Lindqvist` ML, `products` Pr. A mail address gives its own first letters."""
+    words = re.findall(r"[^\W_]+", str(name).split("@", 1)[0])
+    if not words:
+        return "?"
+    return "".join(word[0] for word in words[:2]).upper() if len(words) > 1 else words[0][:2].capitalize()
+
+
+@register.filter
+def tint(name: object) -> str:
+    """One of six monogram colours, always the same for the same name."""
+    return f"m{zlib.crc32(str(name).encode()) % 6 + 1}"
+
+
+@register.simple_tag
+def monogram(name: object, size: str = "", *, who: bool = False) -> SafeString:
+    """The square of an API, application or team, or with `who` the circle of a person. Decoration only."""
+    classes = " ".join(filter(None, ["mg", tint(name), size, "who" if who else ""]))
+    return format_html('<span class="{}" aria-hidden="true">{}</span>', classes, initials(name))
+
+
+# ---- numbers and times --------------------------------------------------------------------------------------------
+@register.filter
+def utc(moment: datetime | None) -> str:
+    """`23 Nov 2026, 14:02:31 UTC`, or a dash."""
+    return f"{moment.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC" if moment else "—"
+
+
+@register.filter
+def clock(moment: datetime | None) -> str:
+    """`14:01:52.317` in UTC, for machine times beside each other, or a dash."""
+    return f"{moment.astimezone(UTC):%H:%M:%S.%f}"[:-3] if moment else "—"
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """How long since, or until, in the largest whole unit: `4 s ago`, `in 3 h`, `2 d ago`; then the date."""
+    if moment is None:
+        return "never"
+    gap = timezone.now() - moment
+    span = _span(abs(gap))
+    if not span:
+        return f"{moment.astimezone(UTC):%-d %b %Y}"
+    return f"{span} ago" if gap >= timedelta(0) else f"in {span}"
+
+
+def _span(gap: timedelta) -> str:
+    seconds = int(gap.total_seconds())
+    for size, unit, below in (
+        (1, "s", 60),
+        (60, "min", 3600),
+        (3600, "h", 172_800),
+        (86_400, "d", 2_592_000),
+    ):
+        if seconds < below:
+            return f"{seconds // size} {unit}"
+    return ""
+
+
+@register.simple_tag
+def when(moment: datetime | None) -> SafeString:
+    """A time element that reads as `ago` and shows the exact UTC time on hover."""
+    if moment is None:
+        return mark_safe('<span class="t3">never</span>')  # noqa: S308  a constant
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.astimezone(UTC).isoformat(),
+        utc(moment),
+        ago(moment),
+    )
+
+
+@register.filter
+def ms(value: float | timedelta | None) -> str:
+    """Milliseconds with their unit, `1,041 ms`; takes a number of them or a timedelta."""
+    if value is None:
+        return "—"
+    number = value.total_seconds() * 1000 if isinstance(value, timedelta) else value
+    return f"{number:,.0f} ms"
+
+
+# ---- text ---------------------------------------------------------------------------------------------------------
+@register.filter
+def markdown(text: str | None) -> SafeString:
+    """Publishers' Markdown as safe HTML; see portal/markdown.py for what is kept."""
+    return mark_safe(markdown_text.render(text or ""))  # noqa: S308  cleaned by nh3
+
+
+# ---- addresses ----------------------------------------------------------------------------------------------------
+@register.simple_tag(takes_context=True)
+def without(context: template.Context, name: str, value: object = None) -> str:
+    """This page's address without one filter value (or without all of `name`), back on the first page."""
+    kept = [
+        (key, item)
+        for key, items in context["request"].GET.lists()
+        for item in items
+        if key not in {"page", "cursor"} and not (key == name and (value is None or item == str(value)))
+    ]
+    return f"?{urlencode(kept)}"
+
+
+@register.simple_tag(takes_context=True)
+def here(context: template.Context, address: str, *, below: bool = False) -> SafeString:
+    """`aria-current="page"` when this page is `address`, or with `below` lies under it."""
+    request = context.get("request")
+    path = request.path if request else ""
+    if path == address or (below and address != "/" and path.startswith(address)):
+        return mark_safe(' aria-current="page"')  # noqa: S308  a constant
+    return mark_safe("")
+
+
+# ---- parts with a body --------------------------------------------------------------------------------------------
+@register.simple_tag
+def crumbs(*steps: str) -> SafeString:
+    """`{% crumbs "Catalog" url "Payments" %}`: pairs of label and address, then the label of this page."""
+    pairs = zip(steps[:-1:2], steps[1::2], strict=False)
+    links = format_html_join("", '<li><a href="{1}">{0}</a></li>', pairs)
+    return format_html(
+        '<nav class="crumbs" aria-label="Breadcrumb"><ol>{}<li aria-current="page">{}</li></ol></nav>',
+        links,
+        steps[-1],
+    )
+
+
+@register.simple_block_tag
+def tabs(content: str, label: str) -> SafeString:
+    """Round `{% tab %}`s: every tab is a link with an address of its own."""
+    return format_html('<nav class="tabs" aria-label="{}"><ul>{}</ul></nav>', label, content)
+
+
+@register.simple_tag(takes_context=True)
+def tab(
+    context: template.Context,
+    address: str,
+    label: str,
+    count: int | None = None,
+    *,
+    current: bool | None = None,
+) -> SafeString:
+    """One tab; it is the current one when its address is this page's, unless `current` decides."""
+    mark = here(context, address) if current is None else mark_safe(' aria-current="page"' if current else "")  # noqa: S308
+    number = format_html(' <span class="count">{}</span>', count) if count is not None else ""
+    return format_html('<li><a href="{}"{}>{}{}</a></li>', address, mark, label, number)
+
+
+@register.simple_block_tag
+def dialog(content: str, name: str, title: str) -> SafeString:
+    """A dialog that opens at `#name`: by address without script, modally with it. Close links carry data-close."""
+    return format_html(
+        '<dialog class="dlg" id="{0}" aria-labelledby="{0}-h"><header><h2 id="{0}-h">{1}</h2>'
+        '<a class="icon-btn sm" href="#main" data-close aria-label="Close">{2}</a></header>{3}</dialog>',
+        name,
+        title,
+        icon("x"),
+        content,
+    )
+
+
+@register.simple_block_tag
+def table(content: str, label: str, kind: str = "") -> SafeString:
+    """A table in a named region that scrolls by itself and can be reached by keyboard."""
+    return format_html(
+        '<div class="tbl-wrap" role="region" tabindex="0" aria-label="{}"><table class="{}">{}</table></div>',
+        label,
+        f"tbl {kind}".strip(),
+        content,
+    )
