@@ -236,6 +236,8 @@ PORTAL_SCOPES = {
     "portal:admin": "Administer the portal",
 }
 ACCESS_TOKEN_SECONDS = 600
+# The framework's own model: a Credential links to it one-to-one.
+OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"
 OAUTH2_PROVIDER: dict[str, object] = {
     "ACCESS_TOKEN_EXPIRE_SECONDS": ACCESS_TOKEN_SECONDS,
     "SCOPES": PORTAL_SCOPES,
@@ -248,13 +250,13 @@ REST_FRAMEWORK = {
         "oauth2_provider.contrib.rest_framework.OAuth2Authentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["portal.rest.PortalScope"],
+    "DEFAULT_PERMISSION_CLASSES": ["portal.rest.scopes.PortalScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "portal.rest.CursorPage",
+    "DEFAULT_PAGINATION_CLASS": "portal.rest.paging.CursorPage",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "portal.rest.Schema",
-    "EXCEPTION_HANDLER": "portal.rest.problem_from_exception",
+    "DEFAULT_SCHEMA_CLASS": "portal.rest.schema.Schema",
+    "EXCEPTION_HANDLER": "portal.rest.problems.problem_from_exception",
     "DEFAULT_VERSIONING_CLASS": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

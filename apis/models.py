@@ -1,0 +1,339 @@
+"""What publishers offer, as read from the cluster, and the record of reading it."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from portal.accounts.models import Team
+from portal.transitions import HasStatus
+
+from .querysets import ApiQuerySet, ApiVersionQuerySet, PlanQuerySet, SyncProblemQuerySet
+
+
+class Environment(models.TextChoices):
+    PRODUCTION = "production"
+    SANDBOX = "sandbox"
+
+
+class ApiType(models.TextChoices):
+    REST = "rest", "REST"
+    GRAPHQL = "graphql", "GraphQL"
+    ASYNCAPI = "asyncapi", "AsyncAPI"
+    GRPC = "grpc", "gRPC"
+    SOAP = "soap", "SOAP"
+
+
+class Visibility(models.TextChoices):
+    PUBLIC = "public", "Public: everybody, without signing in"
+    INTERNAL = "internal", "Internal: everybody who is signed in"
+    TEAM = "team", "Team: the owning team only"
+
+
+class ObjectReference(models.Model):
+    """The Kubernetes object a row was read from. Matched by cluster, kind, namespace and name; the UID tells a re-creation."""
+
+    cluster = models.CharField(max_length=63)
+    kind = models.CharField(max_length=140, help_text="group/version/Kind")
+    namespace = models.CharField(max_length=63, blank=True)
+    object_name = models.CharField(max_length=253)
+    uid = models.CharField(max_length=64, blank=True)
+    generation = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def object_path(self) -> str:
+        """`namespace/name`, or the name alone for a cluster-scoped object."""
+        return f"{self.namespace}/{self.object_name}" if self.namespace else self.object_name
+
+
+class PlanApproval(models.TextChoices):
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+class QuotaPeriod(models.TextChoices):
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class Plan(ObjectReference):
+    """Named limits: `rate_requests` per `rate_seconds` with `burst` at once, and a quota per calendar period."""
+
+    slug = models.SlugField(max_length=63, unique=True)
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    rate_requests = models.PositiveIntegerField()
+    rate_seconds = models.PositiveIntegerField()
+    burst = models.PositiveIntegerField()
+    quota_requests = models.PositiveBigIntegerField(null=True)
+    quota_period = models.CharField(max_length=5, choices=QuotaPeriod, blank=True)
+    approval = models.CharField(max_length=9, choices=PlanApproval, default=PlanApproval.MANUAL)
+    content_hash = models.CharField(max_length=64, blank=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    objects = PlanQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["rate_requests", "slug"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["cluster", "kind", "namespace", "object_name"], name="plan_one_per_object"),
+            models.CheckConstraint(condition=models.Q(rate_requests__gt=0, rate_seconds__gt=0, burst__gt=0), name="plan_rate_positive"),
+            models.CheckConstraint(
+                condition=models.Q(quota_requests__isnull=True, quota_period="")
+                | models.Q(quota_requests__gt=0, quota_period__in=QuotaPeriod.values),
+                name="plan_quota_has_period",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def public_id(self) -> str:
+        return self.slug
+
+    @property
+    def rate_text(self) -> str:
+        unit = {1: "second", 60: "minute", 3600: "hour"}.get(self.rate_seconds, f"{self.rate_seconds} s")
+        return f"{self.rate_requests:,} a {unit}"
+
+    @property
+    def quota_text(self) -> str:
+        return f"{self.quota_requests:,} a {self.quota_period}" if self.quota_requests else ""
+
+
+class Api(models.Model):
+    """A catalog entry; its versions are objects in the cluster that share `key` in one namespace."""
+
+    slug = models.SlugField(max_length=63, unique=True)
+    cluster = models.CharField(max_length=63)
+    namespace = models.CharField(max_length=63)
+    key = models.CharField(max_length=63)
+    name = models.CharField(max_length=120)
+    summary = models.CharField(max_length=300, blank=True)
+    description = models.TextField(blank=True, help_text="Markdown, by the publisher.")
+    type = models.CharField(max_length=8, choices=ApiType, default=ApiType.REST)
+    team = models.ForeignKey(Team, null=True, on_delete=models.SET_NULL, related_name="apis")
+    contact = models.CharField(max_length=254, blank=True)
+    visibility = models.CharField(max_length=8, choices=Visibility, default=Visibility.INTERNAL)
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    # What the catalog shows and sorts by without a join; kept by apis.catalog.refresh.
+    current_version = models.ForeignKey("ApiVersion", null=True, on_delete=models.SET_NULL, related_name="+")
+    search = SearchVectorField(null=True, editable=False)
+    search_text = models.TextField(blank=True, editable=False, help_text="For trigram matches: names and summary.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ApiQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API"
+        ordering: ClassVar[list[str]] = ["name", "slug"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["cluster", "namespace", "key"], name="api_one_per_key"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            GinIndex(fields=["search"], name="api_search"),
+            GinIndex(fields=["tags"], name="api_tags"),
+            models.Index(fields=["name", "slug"], name="api_by_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def public_id(self) -> str:
+        return self.slug
+
+    def get_absolute_url(self) -> str:
+        return reverse("apis:api", args=[self.slug])
+
+
+class Publication(models.TextChoices):
+    DISCOVERED = "discovered"
+    PUBLISHED = "published"
+    DEPRECATED = "deprecated"
+    BLOCKED = "blocked"
+    RETIRED = "retired"
+    REJECTED = "rejected"
+
+
+class ApiVersion(ObjectReference, HasStatus):
+    """One consumer-visible version, read from one object."""
+
+    Status = Publication
+    TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = {
+        Publication.DISCOVERED: frozenset({Publication.PUBLISHED, Publication.REJECTED}),
+        Publication.REJECTED: frozenset({Publication.DISCOVERED, Publication.PUBLISHED}),
+        Publication.PUBLISHED: frozenset({Publication.DEPRECATED, Publication.BLOCKED}),
+        Publication.BLOCKED: frozenset({Publication.PUBLISHED}),
+        Publication.DEPRECATED: frozenset({Publication.RETIRED, Publication.PUBLISHED}),
+        Publication.RETIRED: frozenset(),
+    }
+    # Traffic is let through in these; `visible` ones are in the catalog for everybody who may see the Api.
+    SERVED: ClassVar[frozenset[str]] = frozenset({Publication.PUBLISHED, Publication.DEPRECATED})
+    VISIBLE: ClassVar[frozenset[str]] = frozenset({Publication.PUBLISHED, Publication.DEPRECATED, Publication.BLOCKED})
+
+    api = models.ForeignKey(Api, on_delete=models.CASCADE, related_name="versions")
+    version = models.CharField(max_length=64)
+    status = models.CharField(max_length=10, choices=Publication, default=Publication.DISCOVERED)
+    status_note = models.TextField(blank=True, help_text="Why it was rejected or blocked.")
+    base_path = models.CharField(max_length=200)
+    # {"production": {"url": "http://…", "timeout_seconds": 15}}: the environments it is served in.
+    upstreams = models.JSONField(default=dict)
+    # {"oauth2": true, "api_key": true, "public": false}
+    security = models.JSONField(default=dict)
+    # apis.sources Mediation as a dict: request_headers, response_headers, rewrite_prefix, cors.
+    mediation = models.JSONField(default=dict)
+    # Sentences: what the object states and Portico does not enforce.
+    stated_only = ArrayField(models.TextField(), default=list, blank=True)
+    # As last seen on the object: [{"type", "status", "reason", "message"}]
+    conditions = models.JSONField(default=list)
+    plans = models.ManyToManyField(Plan, related_name="versions", blank=True)
+    document = models.ForeignKey("Document", null=True, on_delete=models.SET_NULL, related_name="+")
+    wants_approval = models.CharField(max_length=9, choices=PlanApproval, default=PlanApproval.MANUAL)
+    sunset_on = models.DateField(null=True)
+    successor = models.CharField(max_length=64, blank=True)
+    content_hash = models.CharField(max_length=64, blank=True)
+    stale = models.BooleanField(default=False, help_text="The object's newest state could not be read; this is the last good one.")
+    withdrawn_at = models.DateTimeField(null=True, help_text="The object is gone from the cluster.")
+    discovered_at = models.DateTimeField(default=timezone.now, editable=False)
+    published_at = models.DateTimeField(null=True)
+    deprecated_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    objects = ApiVersionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API version"
+        ordering: ClassVar[list[str]] = ["-discovered_at", "-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["cluster", "kind", "namespace", "object_name"], name="version_one_per_object"),
+            models.UniqueConstraint(fields=["api", "version"], name="version_once_per_api"),
+            models.UniqueConstraint(
+                fields=["base_path"], condition=models.Q(withdrawn_at__isnull=True), name="version_base_path_once"
+            ),
+            models.CheckConstraint(condition=models.Q(status__in=Publication.values), name="version_status_known"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["status", "api"], name="version_by_status")]
+
+    def __str__(self) -> str:
+        return f"{self.api.name} {self.version}"
+
+    @property
+    def public_id(self) -> str:
+        return f"{self.api.slug}/{self.version}"
+
+    @property
+    def served(self) -> bool:
+        return self.status in self.SERVED and self.withdrawn_at is None
+
+    @property
+    def base_urls(self) -> dict[str, str]:
+        """environment -> the address consumers call, without a trailing slash."""
+        return {name: f"{settings.GATEWAY_URLS[name]}{self.base_path}" for name in Environment.values if name in self.upstreams}
+
+    def get_absolute_url(self) -> str:
+        return reverse("apis:version", args=[self.api.slug, self.version])
+
+
+class Document(models.Model):
+    """Immutable snapshot of a version's definition text; a new text is a new Document."""
+
+    version = models.ForeignKey(ApiVersion, on_delete=models.CASCADE, related_name="documents")
+    sha256 = models.CharField(max_length=64)
+    format = models.CharField(max_length=20, blank=True, help_text="openapi-3.1, graphql, asyncapi-3.0 …")
+    text = models.TextField()
+    # [{"code", "message", "line"}] of apis.definitions
+    findings = models.JSONField(default=list)
+    # scope name -> description
+    scopes = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["version", "sha256"], name="document_once_per_text"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.format} {self.sha256[:12]}"
+
+
+class Operation(models.Model):
+    """Method + path, channel or GraphQL field of a version, with the scopes it needs (any one of them opens it)."""
+
+    version = models.ForeignKey(ApiVersion, on_delete=models.CASCADE, related_name="operations")
+    position = models.PositiveIntegerField()
+    method = models.CharField(max_length=12)
+    path = models.CharField(max_length=500)
+    operation_id = models.CharField(max_length=200, blank=True)
+    summary = models.CharField(max_length=300, blank=True)
+    scopes = ArrayField(models.CharField(max_length=120), default=list, blank=True)
+    deprecated = models.BooleanField(default=False)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["position"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["version", "method", "path"], name="operation_once_per_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class SyncRun(models.Model):
+    """One pass over a cluster."""
+
+    class Outcome(models.TextChoices):
+        RUNNING = "running"
+        COMPLETE = "complete"
+        FAILED = "failed"
+
+    cluster = models.CharField(max_length=63)
+    started_at = models.DateTimeField(default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=8, choices=Outcome, default=Outcome.RUNNING)
+    message = models.TextField(blank=True)
+    # {"seen": 9, "created": 0, "updated": 1, "unchanged": 8, "withdrawn": 0, "problems": 1}
+    counts = models.JSONField(default=dict)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-started_at", "-id"]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["cluster", "-started_at"], name="run_by_cluster")]
+
+    def __str__(self) -> str:
+        return f"{self.cluster} {self.started_at:%Y-%m-%d %H:%M:%S} {self.outcome}"
+
+
+class SyncProblem(ObjectReference):
+    """One thing about one object that could not be read, with a message its author can act on. Gone once it is mended."""
+
+    field = models.CharField(max_length=200, blank=True)
+    message = models.TextField()
+    remedy = models.TextField(blank=True)
+    origin = models.CharField(max_length=500, blank=True, help_text="file:line, where the object comes from a folder.")
+    first_seen_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_seen_at = models.DateTimeField(default=timezone.now)
+
+    objects = SyncProblemQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-first_seen_at", "-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["cluster", "kind", "namespace", "object_name", "field"], name="problem_once_per_field"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.object_path} {self.field}: {self.message}"

@@ -1,0 +1,126 @@
+"""What proves identity at the gateway."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from oauth2_provider.models import Application as OAuthApplication
+
+from apis.models import Environment
+from portal.accounts.models import User
+from portal.ids import new_id
+from portal.transitions import HasStatus
+from subscriptions.models import Application
+
+from .querysets import CredentialQuerySet
+
+
+def _credential_id() -> str:
+    return new_id("cred")
+
+
+class CredentialKind(models.TextChoices):
+    OAUTH_CLIENT = "oauth_client", "OAuth client"
+    API_KEY = "api_key", "API key"
+
+
+class CredentialStatus(models.TextChoices):
+    ACTIVE = "active"
+    RETIRING = "retiring"
+    REVOKED = "revoked"
+
+
+class Credential(HasStatus):
+    """An OAuth client or an API key of an application in one environment. The secret itself is nowhere: only its hash."""
+
+    Status = CredentialStatus
+    TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = {
+        CredentialStatus.ACTIVE: frozenset({CredentialStatus.RETIRING, CredentialStatus.REVOKED}),
+        CredentialStatus.RETIRING: frozenset({CredentialStatus.REVOKED}),
+        CredentialStatus.REVOKED: frozenset(),
+    }
+
+    # Also the OAuth client_id.
+    public_id = models.CharField(max_length=24, unique=True, default=_credential_id, editable=False)
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="credentials")
+    environment = models.CharField(max_length=10, choices=Environment)
+    kind = models.CharField(max_length=12, choices=CredentialKind)
+    name = models.CharField(max_length=120)
+    status = models.CharField(max_length=8, choices=CredentialStatus, default=CredentialStatus.ACTIVE)
+    oauth_application = models.OneToOneField(
+        OAuthApplication, null=True, on_delete=models.PROTECT, related_name="credential"
+    )
+    # API keys: what people recognise it by, and SHA-256 (hex) of the whole key for the gateway's map.
+    prefix = models.CharField(max_length=24, blank=True)
+    key_hash = models.CharField(max_length=64, blank=True)
+    replaces = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="replaced_by")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    expires_at = models.DateTimeField(null=True)
+    retires_at = models.DateTimeField(null=True, help_text="End of the overlap after a rotation.")
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = CredentialQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at", "-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["key_hash"], condition=~Q(key_hash=""), name="credential_key_hash_once"),
+            models.CheckConstraint(
+                condition=Q(kind="api_key", oauth_application__isnull=True) & ~Q(key_hash="")
+                | Q(kind="oauth_client", oauth_application__isnull=False, key_hash=""),
+                name="credential_is_client_or_key",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="revoked", revoked_at__isnull=False) | (~Q(status="revoked") & Q(revoked_at__isnull=True)),
+                name="credential_revoked_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="retiring") | Q(retires_at__isnull=False), name="credential_retiring_has_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SigningKey(models.Model):
+    """A key that signs access tokens. `next` is published before it signs, `retired` while its tokens may live."""
+
+    class Status(models.TextChoices):
+        NEXT = "next"
+        ACTIVE = "active"
+        RETIRED = "retired"
+
+    kid = models.CharField(max_length=64, unique=True)
+    algorithm = models.CharField(max_length=8, default="RS256")
+    public_jwk = models.JSONField()
+    # PEM, encrypted with settings.ENCRYPTION_KEY.
+    private_key = models.BinaryField()
+    status = models.CharField(max_length=8, choices=Status)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    activated_at = models.DateTimeField(null=True)
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["status"], condition=Q(status__in=["next", "active"]), name="signing_key_one_each"),
+        ]
+
+    def __str__(self) -> str:
+        return self.kid
+
+
+class RevokedToken(models.Model):
+    """A token id the gateway refuses until the token would have ended by itself."""
+
+    jti = models.CharField(max_length=64, unique=True)
+    credential = models.ForeignKey(Credential, on_delete=models.CASCADE, related_name="revoked_tokens")
+    expires_at = models.DateTimeField(db_index=True)
+    revoked_at = models.DateTimeField(default=timezone.now, editable=False)
+    by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    def __str__(self) -> str:
+        return self.jti

@@ -1,0 +1,107 @@
+"""What every answer shares: a request id, domain errors as pages, and what the page shell shows."""
+
+import logging
+import secrets
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from portal.errors import Conflict, Forbidden, Invalid, PorticoError
+
+logger = logging.getLogger(__name__)
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class RequestIdMiddleware:
+    """Gives each request an id that the answer, the log and the error page name."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.id = f"req_{secrets.token_hex(8)}"  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response["X-Request-ID"] = request.id  # type: ignore[attr-defined]
+        return response
+
+
+class DomainErrorMiddleware:
+    """A refused write goes back to the page it came from and says why; a refused read is a page of its own."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, PorticoError):
+            return None
+        back = request.META.get("HTTP_REFERER", "")
+        refused_write = request.method == "POST" and isinstance(exception, Conflict | Forbidden | Invalid)
+        if refused_write and not request.htmx and url_has_allowed_host_and_scheme(back, {request.get_host()}):  # type: ignore[attr-defined]
+            messages.error(request, f"{exception.message} {exception.remedy}".strip())
+            return redirect(back)
+        return error_page(
+            request, exception.status, title=exception.title, message=exception.message, remedy=exception.remedy
+        )
+
+
+def error_page(request: HttpRequest, status: int, *, title: str, message: str, remedy: str = "") -> HttpResponse:
+    """The error page of `status`, or only its flash for htmx."""
+    context = {
+        "status": status,
+        "title": title,
+        "message": message,
+        "remedy": remedy,
+        "reference": getattr(request, "id", ""),
+    }
+    template = "errors/_flash.html" if getattr(request, "htmx", False) else f"errors/{status}.html"
+    return render(request, template, context, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(request, 400, title="That request cannot be read", message="Nothing was changed.")
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(request, 403, title="Not allowed", message="Your account may not do this. Nothing was changed.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return error_page(
+        request,
+        403,
+        title="This form is no longer valid",
+        message="It was opened too long ago, or in another session. Nothing was changed.",
+        remedy="Go back, reload the page and send it again. Cookies must be allowed for this site.",
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(
+        request,
+        404,
+        title="There is nothing here",
+        message="It does not exist, or your account may not see it.",
+        remedy="Sign in with another account, or search the catalog." if request.user.is_authenticated else "Sign in, or search the catalog.",
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return error_page(
+        request,
+        500,
+        title="Portico failed here",
+        message="The fault is ours. What you sent may not have been saved.",
+        remedy="Try again; if it happens twice, give an administrator the reference below.",
+    )
+
+
+def shell(request: HttpRequest) -> dict[str, object]:
+    """Context of every page: only what the shell in base.html needs, and no query unless it is used."""
+    return {"demo": settings.DEMO, "portico_version": settings.VERSION, "cluster_name": settings.CLUSTER_NAME}

@@ -1,0 +1,96 @@
+"""People to act as, a cluster in a folder, and a word at the end about what was left out."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+
+from portal.accounts.models import TeamRole, User
+from tests import factories
+
+REQUIRE_ALL = os.environ.get("PORTICO_REQUIRE_ALL") == "1"
+LEFT_OUT = "left out: "
+_left_out: set[str] = set()
+
+
+@pytest.fixture(autouse=True)
+def _fast_and_quiet(settings, tmp_path) -> None:
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher",
+        "keymanager.hashers.GeneratedSecretHasher",
+    ]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": str(tmp_path)}}
+    settings.WHITENOISE_AUTOREFRESH = True
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+@pytest.fixture(autouse=True)
+def _tasks_run_at_once() -> Iterator[None]:
+    """Tasks run in the test's own transaction; the queue itself is tested by tests/embedded and the journeys."""
+    from portal.celery import app
+
+    before = app.conf.task_always_eager, app.conf.task_eager_propagates
+    app.conf.task_always_eager = app.conf.task_eager_propagates = True
+    yield
+    app.conf.task_always_eager, app.conf.task_eager_propagates = before
+
+
+@pytest.fixture
+def consumer(db) -> User:
+    """Maintains the team `consumers`."""
+    return factories.person("Cora Consumer", team="consumers", role=TeamRole.MAINTAINER)
+
+
+@pytest.fixture
+def publisher(db) -> User:
+    """Maintains the team `publishers`, which owns the APIs that the factories make."""
+    return factories.person("Pia Publisher", team="publishers", role=TeamRole.MAINTAINER)
+
+
+@pytest.fixture
+def admin(db) -> User:
+    return factories.UserFactory(name="Ada Admin", email="ada@example.com", is_admin=True)
+
+
+@pytest.fixture
+def stranger(db) -> User:
+    """Signed in, and in no team that matters here."""
+    return factories.person("Stan Stranger", team="strangers", role=TeamRole.OWNER)
+
+
+@pytest.fixture
+def client_as() -> Callable[[User | None], Client]:
+    def signed_in(user: User | None) -> Client:
+        client = Client()
+        if user is not None:
+            client.force_login(user)
+        return client
+
+    return signed_in
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Remember what a test left out; where all is required, leaving out is failing."""
+    outcome = yield
+    report = outcome.get_result()
+    if not report.skipped:
+        return
+    reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if LEFT_OUT not in reason:
+        return
+    what = reason.split(LEFT_OUT, 1)[1]
+    _left_out.add(what)
+    if REQUIRE_ALL:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was left out, and PORTICO_REQUIRE_ALL=1: {what}"
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    for what in sorted(_left_out):
+        terminalreporter.write_line(f"Left out: {what}")

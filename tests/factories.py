@@ -1,0 +1,100 @@
+"""One factory per model; states as traits."""
+
+import itertools
+from typing import Any
+
+from apis.models import Api, ApiVersion, Operation, Plan, PlanApproval, Publication, Visibility
+from portal.accounts.models import Membership, Team, TeamRole, User
+from subscriptions.models import Application, Subscription, SubscriptionStatus
+
+_numbers = itertools.count(1)
+
+
+def person(name: str, *, team: str, role: str = TeamRole.MEMBER) -> User:
+    """Somebody with a role in the team of that slug, which is made if need be."""
+    user = UserFactory(name=name, email=f"{name.split()[0].lower()}@example.com")
+    Membership.objects.create(team=TeamFactory(slug=team), user=user, role=role)
+    return user
+
+
+def UserFactory(**fields: Any) -> User:
+    n = next(_numbers)
+    fields = {"name": f"Person {n}", "email": f"person{n}@example.com", **fields}
+    return User.objects.create_user(fields.pop("email"), fields.pop("password", "correct horse battery"), **fields)
+
+
+def TeamFactory(**fields: Any) -> Team:
+    slug = fields.pop("slug", None) or f"team-{next(_numbers)}"
+    team, _ = Team.objects.get_or_create(slug=slug, defaults={"name": slug.replace("-", " ").capitalize(), **fields})
+    return team
+
+
+def PlanFactory(**fields: Any) -> Plan:
+    slug = fields.pop("slug", None) or f"plan-{next(_numbers)}"
+    defaults = {
+        "name": slug.capitalize(),
+        "rate_requests": 60,
+        "rate_seconds": 60,
+        "burst": 10,
+        "approval": PlanApproval.AUTOMATIC,
+        "cluster": "test",
+        "kind": "portico.dev/v1alpha1/Plan",
+        "object_name": slug,
+    }
+    return Plan.objects.create(slug=slug, **{**defaults, **fields})
+
+
+def ApiFactory(**fields: Any) -> Api:
+    slug = fields.pop("slug", None) or f"api-{next(_numbers)}"
+    defaults = {
+        "name": slug.replace("-", " ").capitalize(),
+        "cluster": "test",
+        "namespace": "publishers",
+        "key": slug,
+        "visibility": Visibility.PUBLIC,
+    }
+    team = fields.pop("team", None) or TeamFactory(slug="publishers")
+    return Api.objects.create(slug=slug, team=team, **{**defaults, **fields})
+
+
+def ApiVersionFactory(
+    *, api: Api | None = None, plans: list[Plan] | None = None, operations: list[tuple[str, str, list[str]]] | None = None,
+    **fields: Any,
+) -> ApiVersion:
+    """A published version unless `status` says otherwise; `operations` are (method, path, scopes)."""
+    api = api or ApiFactory()
+    version = fields.pop("version", "1.0.0")
+    defaults = {
+        "status": Publication.PUBLISHED,
+        "base_path": f"/{api.slug}/{version}",
+        "upstreams": {env: {"url": "http://127.0.0.1:9", "timeout_seconds": 15} for env in ("production", "sandbox")},
+        "security": {"oauth2": True, "api_key": True, "public": False},
+        "cluster": "test",
+        "kind": "portico.dev/v1alpha1/Api",
+        "namespace": api.namespace,
+        "object_name": f"{api.slug}-{version}",
+        "uid": f"uid-{next(_numbers)}",
+    }
+    row = ApiVersion.objects.create(api=api, version=version, **{**defaults, **fields})
+    row.plans.set(plans or [])
+    Operation.objects.bulk_create(
+        Operation(version=row, position=n, method=method, path=path, scopes=scopes)
+        for n, (method, path, scopes) in enumerate(operations or [("GET", "/items", []), ("POST", "/items", ["items:write"])])
+    )
+    api.current_version = row
+    api.save(update_fields=["current_version"])
+    return row
+
+
+def ApplicationFactory(**fields: Any) -> Application:
+    team = fields.pop("team", None) or TeamFactory(slug="consumers")
+    return Application.objects.create(team=team, **{"name": f"Application {next(_numbers)}", **fields})
+
+
+def SubscriptionFactory(**fields: Any) -> Subscription:
+    application = fields.pop("application", None) or ApplicationFactory()
+    api = fields.pop("api", None) or ApiVersionFactory().api
+    plan = fields.pop("plan", None) or PlanFactory()
+    return Subscription.objects.create(
+        application=application, api=api, plan=plan, **{"status": SubscriptionStatus.ACTIVE, **fields}
+    )
