@@ -81,7 +81,7 @@ class Security:
     """How callers may prove who they are; any one of what is true. `public` means that nobody has to."""
 
     oauth2: bool = True
-    api_key: bool = False
+    api_key: bool = True
     public: bool = False
     scopes: tuple[OperationScopes, ...] = ()
 
@@ -110,7 +110,7 @@ class PublishedApi:
     """One version of one API. `key` names the API within its namespace; versions of one API share it.
 
     `plans` names plans: those of the API's own namespace first, then those without a namespace. `stated_only` are
-    sentences about what the object asks for and Portico's gateway does not enforce.
+    sentences about what the object asks for and Portico's gateway does not enforce. `successor` is a version.
     """
 
     ref: ObjectRef
@@ -124,7 +124,7 @@ class PublishedApi:
     owner_team: str = ""
     contact: str = ""
     tags: tuple[str, ...] = ()
-    visibility: str = "public"
+    visibility: str = "internal"
     approval: str = "manual"
     deprecated: bool = False
     sunset: date | None = None
@@ -140,7 +140,7 @@ class PublishedApi:
 
 @dataclass(frozen=True, slots=True)
 class PublishedPlan:
-    """Named limits. `rate_requests` per `rate_seconds`, and `burst` more at once; None where there is no such limit."""
+    """Named limits: `rate_requests` per `rate_seconds` with at most `burst` at once; None where there is no such limit."""
 
     ref: ObjectRef
     name: str

@@ -1,0 +1,98 @@
+"""GraphQL schema definition language (https://spec.graphql.org): the fields of the root types are the operations."""
+
+from collections.abc import Iterator
+
+from graphql import DocumentNode, GraphQLSyntaxError, OperationType, parse
+from graphql.language import (
+    ConstDirectiveNode,
+    FieldDefinitionNode,
+    ObjectTypeDefinitionNode,
+    ObjectTypeExtensionNode,
+    SchemaDefinitionNode,
+    SchemaExtensionNode,
+)
+
+from apis.definitions.parsed import Definition, Finding, Operation
+from apis.definitions.reader import LONGEST_LINE, LONGEST_NAME, LONGEST_TEXT
+from portal.safeyaml import BadYaml
+
+# graphql-core reads some 300,000 tokens a second; the largest public schemas have about as many.
+MOST_TOKENS = 1_000_000
+
+ROOTS = {
+    OperationType.QUERY: "Query",
+    OperationType.MUTATION: "Mutation",
+    OperationType.SUBSCRIPTION: "Subscription",
+}
+
+
+def parse_graphql(text: str) -> Definition:
+    """The definition. Raises Invalid with the line where the text is not SDL at all."""
+    document = syntax_tree(text)
+    operations = tuple(all_operations(document))
+    findings = (
+        ()
+        if operations
+        else (Finding("no-operations", "The schema has no query, mutation or subscription", 1),)
+    )
+    return Definition(format="graphql", operations=operations, findings=findings)
+
+
+def syntax_tree(text: str) -> DocumentNode:
+    """The document as graphql-core reads it."""
+    try:
+        return parse(text, max_tokens=MOST_TOKENS)
+    except GraphQLSyntaxError as error:
+        line = error.locations[0].line if error.locations else 0
+        raise BadYaml(error.message, line=line, remedy="Mend the GraphQL schema.") from error
+    except RecursionError:
+        raise BadYaml("The GraphQL schema is nested too deeply") from None
+
+
+def all_operations(document: DocumentNode) -> Iterator[Operation]:
+    """The fields of the root types in the order of the document, those of `extend type` included."""
+    methods = {name: operation.name for operation, name in root_types(document).items()}
+    seen = set()
+    for node in document.definitions:
+        if (
+            isinstance(node, ObjectTypeDefinitionNode | ObjectTypeExtensionNode)
+            and node.name.value in methods
+        ):
+            for stated in node.fields or ():
+                operation = made(methods[node.name.value], stated)
+                if (operation.method, operation.path) not in seen and len(operation.path) <= LONGEST_NAME:
+                    seen.add((operation.method, operation.path))
+                    yield operation
+
+
+def root_types(document: DocumentNode) -> dict[OperationType, str]:
+    """The names of the root types: those of `schema { … }`, or the usual ones."""
+    stated = {
+        entry.operation: entry.type.name.value
+        for node in document.definitions
+        if isinstance(node, SchemaDefinitionNode | SchemaExtensionNode)
+        for entry in node.operation_types or ()
+    }
+    return (
+        stated
+        if any(isinstance(node, SchemaDefinitionNode) for node in document.definitions)
+        else ROOTS | stated
+    )
+
+
+def made(method: str, stated: FieldDefinitionNode) -> Operation:
+    """One field as an operation."""
+    description = stated.description.value if stated.description else ""
+    return Operation(
+        method=method,
+        path=stated.name.value,
+        operation_id=stated.name.value,
+        summary=description.strip().split("\n", 1)[0][:LONGEST_LINE],
+        description=description[:LONGEST_TEXT],
+        deprecated=any(is_deprecated(directive) for directive in stated.directives or ()),
+    )
+
+
+def is_deprecated(directive: ConstDirectiveNode) -> bool:
+    """Whether this is `@deprecated`."""
+    return directive.name.value == "deprecated"

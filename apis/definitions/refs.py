@@ -1,0 +1,67 @@
+"""References inside a document: followed within it, never out of it."""
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from apis.definitions.reader import Path, Reader
+
+
+def pointed_at(data: Any, target: str) -> Any:
+    """What a local JSON pointer (RFC 6901, `#/…`) names in the document; None if nothing, or if it is another document."""
+    if not target.startswith("#/"):
+        return data if target == "#" else None
+    value = data
+    for raw in target[2:].split("/"):
+        value = entry_of(value, unquote(raw).replace("~1", "/").replace("~0", "~"))
+        if value is None:
+            return None
+    return value
+
+
+def entry_of(value: Any, step: str) -> Any:
+    """The part of a mapping or list that one step of a pointer names, None if there is none."""
+    if isinstance(value, dict):
+        return value.get(step, value.get(int(step)) if is_index(step) else None)
+    if isinstance(value, list) and is_index(step) and int(step) < len(value):
+        return value[int(step)]
+    return None
+
+
+def is_index(step: str) -> bool:
+    """Whether a step may be the number of a list's entry, or an integer key such as an answer code."""
+    return step.isascii() and step.isdecimal() and len(step) < 9
+
+
+def check_refs(reader: "Reader") -> None:
+    """Finds references that lead nowhere or out of the document. Parts that are shared by aliases are walked once."""
+    waiting: list[tuple[Any, Path]] = [(reader.data, ())]
+    seen: set[int] = set()
+    while waiting:
+        value, path = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, dict):
+            check_ref(reader, value.get("$ref"), path)
+            waiting.extend((entry, (*path, key)) for key, entry in value.items() if is_nested(entry))
+        else:
+            waiting.extend((entry, (*path, index)) for index, entry in enumerate(value) if is_nested(entry))
+
+
+def is_nested(value: Any) -> bool:
+    """Whether a value can hold others."""
+    return isinstance(value, dict | list)
+
+
+def check_ref(reader: "Reader", target: Any, path: "Path") -> None:
+    """Finds one reference that leads nowhere or out of the document."""
+    # A property may be called "$ref"; then its value is a schema and means nothing here.
+    if not isinstance(target, str):
+        return
+    if not target.startswith("#"):
+        reader.find(
+            "external-ref", f"$ref {target[:200]} leaves the document and is not followed", (*path, "$ref")
+        )
+    elif target.startswith("#/") and pointed_at(reader.data, target) is None:
+        reader.find("broken-ref", f"$ref {target[:200]} leads nowhere", (*path, "$ref"))
