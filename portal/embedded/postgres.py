@@ -60,7 +60,7 @@ class EmbeddedPostgres:
         self,
         data_dir: Path | str,
         *,
-        log: Callable[[str], None] = lambda line: None,
+        log: Callable[[str], None] = lambda _line: None,
         fsync: bool = True,
         port: int | None = None,
         log_file: Path | None = None,

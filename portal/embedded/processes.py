@@ -1,5 +1,6 @@
 """Child processes and ports: start one that dies with its parent, tell whether a recorded one still lives, end it."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -22,7 +23,7 @@ CLONE_NEWUSER = 0x10000000
 LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-class StartFailed(PorticoError):
+class StartFailed(PorticoError):  # noqa: N818  named like the other domain errors
     """A part of the stack cannot run; the message is the one line a person reads."""
 
     title = "Portico could not start"
@@ -66,35 +67,25 @@ def command_line(pid: int) -> str:
     return found.stdout.strip()
 
 
-def end(
-    identity: Identity, *, ask: signal.Signals = signal.SIGTERM, wait: float = 5.0, group: bool = False
-) -> bool:
-    """Ask a process that is not our child to stop, insist after `wait` seconds; True once it is gone.
-
-    With `group`, SIGKILL goes to its whole session at the end, so that nothing it started stays.
-    """
+def end(identity: Identity, *, ask: signal.Signals, wait: float) -> bool:
+    """Ask a process that is not our child to stop, insist after `wait` seconds; True once it is gone."""
     if identify(identity.pid) == identity:
-        _signal(identity.pid, ask)
+        send(identity.pid, ask)
         if not _gone_within(identity, wait):
-            _signal(identity.pid, signal.SIGKILL)
-    if group:
-        kill_group(identity.pid)
+            send(identity.pid, signal.SIGKILL)
     return _gone_within(identity, 2.0)
 
 
 def kill_group(leader: int) -> None:
     """SIGKILL what is left of the session a child of ours led. Harmless where nothing is left."""
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
-def _signal(pid: int, number: signal.Signals) -> None:
-    try:
+def send(pid: int, number: signal.Signals) -> None:
+    """Signal a process that may be gone already."""
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def _gone_within(identity: Identity, seconds: float) -> bool:
@@ -113,9 +104,10 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     death_signal: signal.Signals = signal.SIGTERM,
+    stdout: int | None = None,
     unprivileged: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Start a child in its own session, its output appended to `log`.
+    """Start a child in its own session, its output (errors alone where `stdout` is given) appended to `log`.
 
     The kernel sends it `death_signal` when the *thread* that called this ends (Linux), so call it from the main thread.
     `unprivileged`: as root, leave root behind first, for programs that refuse it. Raises StartFailed where it cannot start.
@@ -126,8 +118,8 @@ def spawn(
             return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                stdout=output if stdout is None else stdout,
+                stderr=output,
                 env=env,
                 cwd=cwd,
                 start_new_session=True,

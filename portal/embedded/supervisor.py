@@ -1,0 +1,287 @@
+"""`manage.py up`: starts the stack, keeps it running, and leaves nothing behind.
+
+Needs no Django itself, so that it is small and so that a broken setting is one line from a child instead of its own end.
+Everything is started from the main thread: the kernel ties a child's death signal to the thread that made it.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from portal.embedded.leftovers import end_leftovers
+from portal.embedded.postgres import EmbeddedPostgres
+from portal.embedded.processes import StartFailed, describe, kill_group, spawn
+from portal.embedded.stack import MARKER, ROOT, Service, Stack
+
+STARTS_ALLOWED = 3  # a service that never got ready and has ended this often stops everything
+READY_SECONDS = 90.0
+SETTLED_SECONDS = 30.0  # one that ran this long begins its back-off anew
+LONGEST_PAUSE = 10.0
+STOP_SECONDS = 7.0  # the broker's poll takes a worker 5 s; Postgres needs the rest of the promised 10
+LOG_LIMIT = 20 * 1024 * 1024
+NEEDED_BYTES = 200 * 2**20  # a new cluster takes 40 MB and its first log segments as much again
+TICK = 0.05
+
+
+class Stopped(BaseException):
+    """Somebody asked the supervisor to stop. Not an Exception: nothing on the way may swallow it."""
+
+
+@dataclass
+class Child:
+    """A service and its process. `ends` counts unexpected ends since it last ran for a while."""
+
+    service: Service
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    not_before: float = 0.0
+    ends: int = 0
+    was_ready: bool = False
+
+    @property
+    def pause(self) -> float:
+        return min(LONGEST_PAUSE, 0.1 * 4 ** (self.ends - 1))
+
+
+class Supervisor:
+    """Runs services with the stack's environment until it is stopped. Postgres, where embedded, is one more child."""
+
+    def __init__(
+        self, stack: Stack, *, say: Callable[[str], None] = print, postgres: EmbeddedPostgres | None = None
+    ) -> None:
+        self.stack = stack
+        self.children: list[Child] = []
+        self.postgres = postgres
+        self._say = say
+        self._lock: IO[str] | None = None
+        self._began = time.monotonic()
+
+    # ---- starting -------------------------------------------------------------------------------------------------
+
+    def take_state(self) -> None:
+        """Make the state folder ours alone and end what an earlier supervisor left. Raises StartFailed."""
+        state = self.stack.state
+        try:
+            (state / "logs").mkdir(parents=True, exist_ok=True)
+            self._take_lock()
+            self._rotate_logs()
+            free = shutil.disk_usage(state).free
+        except OSError as error:
+            raise StartFailed(f"cannot write to {state}: {describe(error)}") from error
+        if free < NEEDED_BYTES:
+            raise StartFailed(
+                f"the disk is full: {free // 2**20} MB left on {state}, {NEEDED_BYTES // 2**20} MB needed"
+            )
+        for command in end_leftovers(f"{MARKER}={self.stack.state}"):
+            self._say(f"ended a process left over from an earlier run: {command}")
+
+    def _take_lock(self) -> None:
+        """The kernel frees the lock when its holder dies, however it dies; the children do not inherit it."""
+        self._lock = (self.stack.state / "lock").open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartFailed(
+                f"Portico already runs on {self.stack.state}{_recorded_run(self.stack.state)}"
+            ) from None
+
+    def start_postgres(self) -> None:
+        """The embedded database, its URL handed to all children."""
+        if self.postgres is not None:
+            self.stack.env["DATABASE_URL"] = self.postgres.start()
+            self._record()
+
+    def begin_step(self, name: str, command: list[str]) -> Callable[[], None]:
+        """Start a program that must end well; returns what waits for that, passing on the lines it prints as progress.
+
+        The waiting raises StartFailed where the program fails.
+        """
+        log = self.stack.log(name)
+        process = spawn(command, log=log, env=self.stack.env, cwd=ROOT, stdout=subprocess.PIPE)
+
+        def finish() -> None:
+            with process:
+                for line in process.stdout or ():
+                    self._say(line.decode(errors="replace").rstrip())
+            if process.returncode != 0:
+                raise StartFailed(f"{name} failed: {last_line(log)} (see {log})")
+
+        return finish
+
+    def start(self, services: list[Service]) -> None:
+        """Start all services at once; those that wait for a file start when it is there."""
+        self.children = [Child(service) for service in services]
+        for child in self.children:
+            self._start_when_possible(child)
+
+    def wait_ready(self, *, also: Callable[[], bool] = lambda: True) -> None:
+        """Watch over the children until each that can tell is ready, and `also` holds. Raises StartFailed."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not (all(self._is_ready(child) for child in self.children) and also()):
+            self.tick()
+            if time.monotonic() > deadline:
+                late = [child.service.name for child in self.children if not child.was_ready]
+                raise StartFailed(
+                    f"not ready after {READY_SECONDS:.0f} s: {', '.join(late)} (see {self.stack.state}/logs)"
+                )
+            time.sleep(TICK)
+
+    # ---- keeping --------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Keep everything running until Stopped is raised by a signal."""
+        while True:
+            self.tick()
+            time.sleep(TICK)
+
+    def tick(self) -> None:
+        """Restore what has ended. Postgres first: all others need it."""
+        self._restore_postgres()
+        for child in self.children:
+            if child.process is not None and child.process.poll() is not None:
+                self._note_end(child, child.process)
+            if child.process is None and time.monotonic() >= child.not_before:
+                self._start_when_possible(child)
+
+    def _restore_postgres(self) -> None:
+        postgres = self.postgres
+        if postgres is None or postgres.process is None or postgres.process.poll() is None:
+            return
+        self._say("postgres ended; starting it again")
+        try:
+            postgres.start()
+        except StartFailed as error:
+            self._say(f"{error.message}; trying again")
+            time.sleep(1.0)
+        self._record()
+
+    def _note_end(self, child: Child, process: subprocess.Popen[bytes]) -> None:
+        kill_group(process.pid)  # its workers would keep the port and the database connections
+        if time.monotonic() - child.started > SETTLED_SECONDS:
+            child.ends = 0
+        child.ends += 1
+        child.process = None
+        name, log = child.service.name, self.stack.log(child.service.name)
+        if not child.was_ready and child.ends >= STARTS_ALLOWED:
+            raise StartFailed(f"{name} does not start: {last_line(log)} (see {log})")
+        child.not_before = time.monotonic() + child.pause
+        self._say(f"{name} ended ({_ending(process.returncode)}); starting it again in {child.pause:.1f} s")
+
+    def _start_when_possible(self, child: Child) -> None:
+        service = child.service
+        if service.after is not None and not service.after.exists():
+            return
+        env = {**self.stack.env, **service.env}
+        child.process = spawn(
+            service.command,
+            log=self.stack.log(service.name),
+            env=env,
+            cwd=ROOT,
+            death_signal=service.stop_signal,
+        )
+        child.started = time.monotonic()
+        self._record()
+
+    def _is_ready(self, child: Child) -> bool:
+        if child.was_ready or child.process is None:
+            return child.was_ready
+        probe = child.service.ready
+        child.was_ready = probe() if probe else time.monotonic() - child.started > 1.0
+        if child.was_ready and probe:
+            self._say(f"{child.service.name} ready {time.monotonic() - self._began:.1f} s")
+        return child.was_ready
+
+    # ---- stopping -------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Ask every main process to stop, insist after STOP_SECONDS, then Postgres. Safe to call at any point.
+
+        Only main pids are asked: a group signal deadlocks Celery's pool.
+        """
+        running = [(child.service, child.process) for child in self.children if child.process is not None]
+        for service, process in running:
+            if process.poll() is None:
+                process.send_signal(service.stop_signal)
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline and any(process.poll() is None for _, process in running):
+            time.sleep(TICK)
+        for _, process in running:
+            kill_group(process.pid)
+            process.wait()
+        if self.postgres is not None:
+            self.postgres.stop(wait=2.0)
+        (self.stack.state / "run.json").unlink(missing_ok=True)
+
+    # ---- records --------------------------------------------------------------------------------------------------
+
+    def _record(self) -> None:
+        """Write who runs where to run.json, for people, tests and the next start's message."""
+        pids = {child.service.name: child.process.pid for child in self.children if child.process is not None}
+        if self.postgres is not None and self.postgres.process is not None:
+            pids["postgres"] = self.postgres.process.pid
+        run = {
+            "supervisor": os.getpid(),
+            "portal": self.stack.portal_url,
+            "gateways": self.stack.gateway_urls,
+        }
+        path = self.stack.state / "run.json"
+        fresh = path.with_suffix(".new")
+        with contextlib.suppress(OSError):  # a full disk must not end what still serves
+            fresh.write_text(json.dumps({**run, "processes": pids}, indent=1))
+            fresh.replace(path)
+
+    def _rotate_logs(self) -> None:
+        for log in (self.stack.state / "logs").glob("*.log"):
+            if log.stat().st_size > LOG_LIMIT:
+                log.replace(log.with_suffix(".log.1"))
+
+
+def last_line(log: Path) -> str:
+    """The last line a program wrote that says something."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 8192))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        return "it wrote no log"
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
+
+
+def _recorded_run(state: Path) -> str:
+    try:
+        run = json.loads((state / "run.json").read_text())
+        return f" (pid {run['supervisor']}, {run['portal']}); stop it first"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "; stop it first"
+
+
+def _ending(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit {code}"
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[None]:
+    """Raise Stopped on the first SIGINT, SIGTERM or SIGHUP; ignore later ones, stopping is already bounded in time."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for later in numbers:
+            signal.signal(later, signal.SIG_IGN)
+        raise Stopped
+
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
