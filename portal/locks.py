@@ -15,7 +15,7 @@ def advisory_lock(name: str) -> Iterator[bool]:
     """
     key = zlib.crc32(name.encode())
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, 0)", [key])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
         row = cursor.fetchone()
     acquired = bool(row and row[0])
     try:
@@ -23,4 +23,4 @@ def advisory_lock(name: str) -> Iterator[bool]:
     finally:
         if acquired:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, 0)", [key])
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
