@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from portal.embedded.processes import command_line, identify, send
+from portal.embedded.processes import command_line, gone_within, identify, send
 
 
 def end_leftovers(mark: str, wait: float = 3.0) -> list[str]:
@@ -21,11 +21,10 @@ def end_leftovers(mark: str, wait: float = 3.0) -> list[str]:
         if _leads_session(identity.pid):
             send(identity.pid, signal.SIGTERM)
     deadline = time.monotonic() + wait
-    while time.monotonic() < deadline and any(identify(identity.pid) == identity for identity in found):
-        time.sleep(0.05)
     for identity in found:
-        if identify(identity.pid) == identity:
+        if not gone_within(identity, deadline - time.monotonic()):
             send(identity.pid, signal.SIGKILL)
+            gone_within(identity, 2.0)
     return [command for command in commands if command]
 
 

@@ -71,9 +71,9 @@ def end(identity: Identity, *, ask: signal.Signals, wait: float) -> bool:
     """Ask a process that is not our child to stop, insist after `wait` seconds; True once it is gone."""
     if identify(identity.pid) == identity:
         send(identity.pid, ask)
-        if not _gone_within(identity, wait):
+        if not gone_within(identity, wait):
             send(identity.pid, signal.SIGKILL)
-    return _gone_within(identity, 2.0)
+    return gone_within(identity, 2.0)
 
 
 def kill_group(leader: int) -> None:
@@ -88,7 +88,8 @@ def send(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def _gone_within(identity: Identity, seconds: float) -> bool:
+def gone_within(identity: Identity, seconds: float) -> bool:
+    """Wait for the end of a process; False when it still lives after `seconds`."""
     deadline = time.monotonic() + seconds
     while identify(identity.pid) == identity:
         if time.monotonic() > deadline:

@@ -57,14 +57,25 @@ class Supervisor:
     """Runs services with the stack's environment until it is stopped. Postgres, where embedded, is one more child."""
 
     def __init__(
-        self, stack: Stack, *, say: Callable[[str], None] = print, postgres: EmbeddedPostgres | None = None
+        self,
+        stack: Stack,
+        *,
+        say: Callable[[str], None] = print,
+        postgres: EmbeddedPostgres | None = None,
+        stop_seconds: float = STOP_SECONDS,
     ) -> None:
         self.stack = stack
         self.children: list[Child] = []
         self.postgres = postgres
         self._say = say
+        self._stop_seconds = stop_seconds
         self._lock: IO[str] | None = None
         self._began = time.monotonic()
+
+    @property
+    def has_started(self) -> bool:
+        """Whether there is anything to stop."""
+        return bool(self.children) or (self.postgres is not None and self.postgres.process is not None)
 
     # ---- starting -------------------------------------------------------------------------------------------------
 
@@ -87,13 +98,15 @@ class Supervisor:
 
     def _take_lock(self) -> None:
         """The kernel frees the lock when its holder dies, however it dies; the children do not inherit it."""
-        self._lock = (self.stack.state / "lock").open("a")
+        lock = (self.stack.state / "lock").open("a")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            lock.close()
             raise StartFailed(
                 f"Portico already runs on {self.stack.state}{_recorded_run(self.stack.state)}"
             ) from None
+        self._lock = lock
 
     def start_postgres(self) -> None:
         """The embedded database, its URL handed to all children."""
@@ -204,7 +217,7 @@ class Supervisor:
     # ---- stopping -------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Ask every main process to stop, insist after STOP_SECONDS, then Postgres. Safe to call at any point.
+        """Ask every main process to stop, insist after a while, then Postgres. Safe to call at any point.
 
         Only main pids are asked: a group signal deadlocks Celery's pool.
         """
@@ -212,7 +225,7 @@ class Supervisor:
         for service, process in running:
             if process.poll() is None:
                 process.send_signal(service.stop_signal)
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = time.monotonic() + self._stop_seconds
         while time.monotonic() < deadline and any(process.poll() is None for _, process in running):
             time.sleep(TICK)
         for _, process in running:
@@ -220,7 +233,10 @@ class Supervisor:
             process.wait()
         if self.postgres is not None:
             self.postgres.stop(wait=2.0)
-        (self.stack.state / "run.json").unlink(missing_ok=True)
+        if self._lock is not None:
+            (self.stack.state / "run.json").unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
 
     # ---- records --------------------------------------------------------------------------------------------------
 

@@ -103,8 +103,11 @@ def _collect_static(stack: Stack, supervisor: Supervisor) -> Callable[[], None]:
 
 
 def _stop(supervisor: Supervisor) -> None:
+    if not supervisor.has_started:
+        supervisor.stop()
+        return
     began = time.monotonic()
-    print("Stopping Portico", flush=True)
+    print("\nStopping Portico", flush=True)
     supervisor.stop()
     print(f"Stopped in {time.monotonic() - began:.1f} s", flush=True)
 
