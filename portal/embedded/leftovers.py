@@ -14,7 +14,7 @@ from portal.embedded.processes import command_line, gone_within, identify, send
 
 def end_leftovers(mark: str, wait: float = 3.0) -> list[str]:
     """End every process whose environment holds `NAME=value`, at once after `wait` seconds; returns their command lines."""
-    found = [identity for pid in _marked(mark) if pid != os.getpid() and (identity := identify(pid))]
+    found = [identity for pid in marked(mark) if pid != os.getpid() and (identity := identify(pid))]
     commands = [command_line(identity.pid) for identity in found]
     for identity in found:
         # Only leaders of a session are asked: a signal to a worker beside its leader can deadlock a pool.
@@ -35,7 +35,8 @@ def _leads_session(pid: int) -> bool:
         return False
 
 
-def _marked(mark: str) -> list[int]:
+def marked(mark: str) -> list[int]:
+    """The pids of all processes whose environment holds `NAME=value`."""
     if not Path("/proc/self/environ").exists():
         return _marked_by_ps(mark)
     wanted = mark.encode()

@@ -1,0 +1,1 @@
+"""Measurements. `make bench` runs every group, `make bench ONLY=start` one. A group is a module here with `run(recorder)`."""
