@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from django import template
@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 
 from portal import markdown as markdown_text
+from portal.accounts.roles import Permission
 
 register = template.Library()
 
@@ -145,11 +146,13 @@ def meter(used: float, limit: float, label: str) -> SafeString:
 # ---- names --------------------------------------------------------------------------------------------------------
 @register.filter
 def initials(name: object) -> str:
-    """Two letters for a name: `Mara Lindqvist` ML, `products` Pr. A mail address gives its own first letters."""
-    words = re.findall(r"[^\W_]+", str(name).split("@", 1)[0])
-    if not words:
-        return "?"
-    return "".join(word[0] for word in words[:2]).upper() if len(words) > 1 else words[0][:2].capitalize()
+    """A person's letters: `Mara Lindqvist` ML, `mara@example.com` M, and ? for nobody."""
+    words = _words(str(name).split("@", 1)[0])
+    return "".join(word[0] for word in words[:2]).upper() or "?"
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text)
 
 
 @register.filter
@@ -162,7 +165,8 @@ def tint(name: object) -> str:
 def monogram(name: object, size: str = "", *, who: bool = False) -> SafeString:
     """The square of an API, application or team, or with `who` the circle of a person. Decoration only."""
     classes = " ".join(filter(None, ["mg", tint(name), size, "who" if who else ""]))
-    return format_html('<span class="{}" aria-hidden="true">{}</span>', classes, initials(name))
+    letters = initials(name) if who else "".join(_words(str(name))[:1])[:2].capitalize() or "?"
+    return format_html('<span class="{}" aria-hidden="true">{}</span>', classes, letters)
 
 
 # ---- numbers and times --------------------------------------------------------------------------------------------
@@ -207,7 +211,7 @@ def _span(gap: timedelta) -> str:
 def when(moment: datetime | None) -> SafeString:
     """A time element that reads as `ago` and shows the exact UTC time on hover."""
     if moment is None:
-        return mark_safe('<span class="t3">never</span>')  # noqa: S308  a constant
+        return mark_safe('<span class="t3">never</span>')
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         moment.astimezone(UTC).isoformat(),
@@ -219,7 +223,7 @@ def when(moment: datetime | None) -> SafeString:
 @register.filter
 def ms(value: float | timedelta | None) -> str:
     """Milliseconds with their unit, `1,041 ms`; takes a number of them or a timedelta."""
-    if value is None:
+    if not isinstance(value, int | float | timedelta):
         return "—"
     number = value.total_seconds() * 1000 if isinstance(value, timedelta) else value
     return f"{number:,.0f} ms"
@@ -251,7 +255,7 @@ def here(context: template.Context, address: str, *, below: bool = False) -> Saf
     request = context.get("request")
     path = request.path if request else ""
     if path == address or (below and address != "/" and path.startswith(address)):
-        return mark_safe(' aria-current="page"')  # noqa: S308  a constant
+        return mark_safe(' aria-current="page"')
     return mark_safe("")
 
 
@@ -311,3 +315,22 @@ def table(content: str, label: str, kind: str = "") -> SafeString:
         f"tbl {kind}".strip(),
         content,
     )
+
+
+# ---- words --------------------------------------------------------------------------------------------------------
+@register.filter
+def event_words(event: str) -> str:
+    """`subscription_approved` as `Subscription approved`."""
+    return event.replace("_", " ").capitalize()
+
+
+@register.filter
+def names(permissions: Iterable[Permission]) -> set[str]:
+    """The names of permissions, for `{% if "SUBSCRIBE" in permissions|names %}`."""
+    return {permission.name for permission in permissions}
+
+
+@register.filter
+def equals(value: object, other: object) -> bool:
+    """For arguments of tags, which take no expressions."""
+    return value == other
