@@ -10,8 +10,10 @@ def main() -> None:
         sys.exit("Portico needs Python 3.11 to 3.13; this is " + sys.version.split()[0])
     if sys.argv[1:] == ["up"]:
         # The supervisor does without Django: the settings name what it is about to start.
-        from portal.embedded.up import main as up  # noqa: PLC0415
-
+        try:
+            from portal.embedded.up import main as up  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            sys.exit(f"portico: {error.name} is not installed; `make run` installs what is missing")
         sys.exit(up())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     from django.core.management import execute_from_command_line  # noqa: PLC0415  after the settings are named

@@ -79,4 +79,5 @@ def _holds(descriptors: Path, inodes: set[str]) -> bool:
 
 
 def _short(command: str, limit: int = 60) -> str:
+    command = " ".join(command.split())
     return command if len(command) <= limit else f"{command[: limit - 1]}…"
