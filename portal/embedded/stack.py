@@ -177,7 +177,7 @@ def _gunicorn(stack: Stack) -> list[str]:
     # Heartbeat files on a disk can stall a worker; the control socket would be written under HOME.
     if Path("/dev/shm").is_dir():  # noqa: S108  memory, and gunicorn unlinks its file at once
         command += ["--worker-tmp-dir", "/dev/shm"]  # noqa: S108
-    return [*command, "--no-control-socket", "--access-logfile", "-"]
+    return [*command, "--preload", "--no-control-socket", "--access-logfile", "-"]
 
 
 def _backend(stack: Stack) -> Service:
