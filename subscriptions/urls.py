@@ -1,4 +1,23 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from .views import applications, approvals, subscriptions
 
 app_name = "subscriptions"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("applications/", applications.applications, name="applications"),
+    path("applications/new/", applications.register, name="register"),
+    path("applications/<str:public_id>/", applications.application, name="application"),
+    path("applications/<str:public_id>/edit/", applications.edit, name="edit"),
+    path("applications/<str:public_id>/delete/", applications.delete, name="delete"),
+    path("apis/<slug:slug>/subscribe/", subscriptions.subscribe, name="subscribe"),
+    path("subscriptions/<str:public_id>/", subscriptions.subscription, name="subscription"),
+    path("subscriptions/<str:public_id>/change-plan/", subscriptions.change_plan, name="change-plan"),
+    path("subscriptions/<str:public_id>/withdraw/", subscriptions.withdraw_plan_change, name="withdraw"),
+    path("subscriptions/<str:public_id>/cancel/", subscriptions.cancel, name="cancel"),
+    path("subscriptions/<str:public_id>/approve/", subscriptions.approve, name="approve"),
+    path("subscriptions/<str:public_id>/reject/", subscriptions.reject, name="reject"),
+    path("subscriptions/<str:public_id>/suspend/", subscriptions.suspend, name="suspend"),
+    path("subscriptions/<str:public_id>/resume/", subscriptions.resume, name="resume"),
+    path("approvals/", approvals.approvals, name="approvals"),
+    path("approvals/decide/", approvals.decide, name="decide"),
+]

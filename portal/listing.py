@@ -1,0 +1,42 @@
+"""Lists on pages: sorted and paged on the server, everything in the address."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One order of a list: what the reader sees, and the model's fields. The last field is unique."""
+
+    label: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of a list: `page` and `pages` for the pager, `sort` and `sorts` for the menu."""
+
+    page: Page[Any]
+    pages: Iterable[int | str]
+    sort: str
+    sorts: Mapping[str, Sort]
+
+    @property
+    def order(self) -> str:
+        return self.sorts[self.sort].label.lower()
+
+
+def page_of(request: HttpRequest, rows: QuerySet[Any], sorts: Mapping[str, Sort]) -> Listing:
+    """The page that `?page=` asks for, in the order of `?sort=`; nonsense gives the first of each."""
+    sort = request.GET.get("sort", "")
+    if sort not in sorts:
+        sort = next(iter(sorts))
+    paginator = Paginator(rows.order_by(*sorts[sort].fields), settings.PAGE_SIZE)
+    page = paginator.get_page(request.GET.get("page"))
+    return Listing(page, list(paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1)), sort, sorts)

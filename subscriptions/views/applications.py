@@ -1,0 +1,94 @@
+"""Applications of one's teams."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from portal.accounts.models import AuditEvent
+from portal.accounts.roles import Permission, permissions_of
+from portal.listing import Sort, page_of
+
+from .. import actions
+from ..forms import ApplicationForm, DeleteForm, NewApplicationForm
+from ..models import Application, Subscription
+
+SORTS = {
+    "name": Sort("By name", ("name", "pk")),
+    "newest": Sort("Newest first", ("-created_at", "pk")),
+    "subscriptions": Sort("Most subscriptions first", ("-live_subscriptions", "pk")),
+}
+
+
+@login_required
+def applications(request: HttpRequest) -> HttpResponse:
+    visible = Application.objects.visible_to(request.user)
+    rows = visible.select_related("team").annotate(
+        live_subscriptions=Count("subscriptions", filter=Q(subscriptions__status__in=Subscription.LIVE))
+    )
+    query, team = request.GET.get("q", "").strip(), request.GET.get("team", "")
+    if query:
+        rows = rows.filter(Q(name__icontains=query) | Q(public_id=query))
+    if team:
+        rows = rows.filter(team__slug=team)
+    teams = visible.order_by("team__name").values_list("team__slug", "team__name").distinct()
+    context = {"listing": page_of(request, rows, SORTS), "q": query, "team": team, "teams": teams}
+    template = "subscriptions/applications.html"
+    return render(request, f"{template}#results" if request.htmx else template, context)
+
+
+@login_required
+def register(request: HttpRequest) -> HttpResponse:
+    form = NewApplicationForm(request.POST or None, user=request.user)
+    if request.method == "POST" and form.is_valid():
+        application = actions.register_application(**form.cleaned_data, by=request.user)
+        messages.success(request, f"{application.name} is registered. Next: subscribe it to an API.")
+        return redirect(application)
+    return render(request, "subscriptions/application_new.html", {"form": form})
+
+
+@login_required
+def application(request: HttpRequest, public_id: str) -> HttpResponse:
+    row = _visible(request, public_id)
+    context = {
+        "application": row,
+        "subscriptions": row.subscriptions.select_related("api", "plan", "requested_plan").order_by("-created_at")[:100],
+        "permissions": permissions_of(request.user, row.team),
+        "people": row.team.memberships.exclude(role="member").count(),
+        "activity": AuditEvent.objects.about(row)[:10],
+    }
+    return render(request, "subscriptions/application.html", context)
+
+
+@login_required
+def edit(request: HttpRequest, public_id: str) -> HttpResponse:
+    row = _visible(request, public_id)
+    form = ApplicationForm(request.POST or None, instance=row)
+    if request.method == "POST" and form.is_valid():
+        actions.update_application(application=row, **form.cleaned_data, by=request.user)
+        messages.success(request, "Saved.")
+        return redirect(row)
+    context = {"form": form, "application": row, "permissions": permissions_of(request.user, row.team)}
+    return render(request, "subscriptions/application_edit.html", context)
+
+
+@login_required
+def delete(request: HttpRequest, public_id: str) -> HttpResponse:
+    row = _visible(request, public_id)
+    form = DeleteForm(request.POST or None, application=row)
+    if request.method == "POST" and form.is_valid():
+        actions.delete_application(application=row, by=request.user)
+        messages.success(request, f"{row.name} is deleted. Its subscriptions are cancelled and its credentials refused.")
+        return redirect("subscriptions:applications")
+    context = {
+        "form": form,
+        "application": row,
+        "subscriptions": row.subscriptions.live().select_related("api"),
+        "may": Permission.DELETE_APPLICATION in permissions_of(request.user, row.team),
+    }
+    return render(request, "subscriptions/application_delete.html", context)
+
+
+def _visible(request: HttpRequest, public_id: str) -> Application:
+    return get_object_or_404(Application.objects.visible_to(request.user).select_related("team"), public_id=public_id)

@@ -1,0 +1,78 @@
+"""The queue of requests that wait for the reader's decision."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from portal.errors import PorticoError
+from portal.listing import Sort, page_of
+
+from .. import actions
+from ..models import Approval, Subscription
+
+WAITING_SORTS = {
+    "oldest": Sort("Longest waiting first", ("requested_at", "pk")),
+    "newest": Sort("Newest first", ("-requested_at", "-pk")),
+    "application": Sort("By application", ("application__name", "pk")),
+    "api": Sort("By API", ("api__name", "pk")),
+}
+DECIDED_SORTS = {"newest": Sort("Newest first", ("-at", "-pk")), "oldest": Sort("Oldest first", ("at", "pk"))}
+OUTCOMES = {"approved": Approval.Outcome.APPROVED, "rejected": Approval.Outcome.REJECTED}
+
+
+@login_required
+def approvals(request: HttpRequest) -> HttpResponse:
+    """Waiting requests; `?show=approved` and `?show=rejected` are the decided ones."""
+    mine = Subscription.objects.reviewable_by(request.user)
+    show = request.GET.get("show", "")
+    query, api = request.GET.get("q", "").strip(), request.GET.get("api", "")
+    if show in OUTCOMES:
+        rows = Approval.objects.filter(subscription__in=mine, outcome=OUTCOMES[show])
+        rows = rows.select_related("subscription__application__team", "subscription__api", "plan", "by")
+        prefix, sorts = "subscription__", DECIDED_SORTS
+    else:
+        show = "waiting"
+        rows = mine.waiting().select_related("application__team", "api", "plan", "requested_plan", "created_by")
+        prefix, sorts = "", WAITING_SORTS
+    if query:
+        named = Q(**{f"{prefix}application__name__icontains": query}) | Q(**{f"{prefix}application__team__name__icontains": query})
+        rows = rows.filter(named)
+    if api:
+        rows = rows.filter(**{f"{prefix}api__slug": api})
+    context = {
+        "listing": page_of(request, rows, sorts),
+        "show": show,
+        "q": query,
+        "api": api,
+        "apis": mine.order_by("api__name").values_list("api__slug", "api__name").distinct()[:200],
+        "waiting": mine.waiting().count(),
+    }
+    template = "subscriptions/approvals.html"
+    return render(request, f"{template}#queue" if request.htmx else template, context)
+
+
+@login_required
+@require_POST
+def decide(request: HttpRequest) -> HttpResponse:
+    """Approve or reject several at once. Each stands alone: one that fails says why, the others are done."""
+    chosen = request.POST.getlist("request")[:100]
+    reason = request.POST.get("reason", "")
+    reject = request.POST.get("do") == "reject"
+    done = 0
+    for row in Subscription.objects.reviewable_by(request.user).filter(public_id__in=chosen):
+        try:
+            if reject:
+                actions.reject(subscription=row, by=request.user, reason=reason)
+            else:
+                actions.approve(subscription=row, by=request.user, reason=reason)
+            done += 1
+        except PorticoError as error:
+            messages.error(request, f"{row}: {error.message}")
+    if done:
+        messages.success(request, f"{done} {'rejected' if reject else 'approved'}.")
+    elif not chosen:
+        messages.info(request, "Nothing was selected, so nothing was decided.")
+    return redirect("subscriptions:approvals")

@@ -1,0 +1,119 @@
+"""One subscription: ask for it, see it, change it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from apis.models import Api, ApiVersion
+from portal.accounts.models import AuditEvent
+from portal.accounts.roles import Permission, permissions_of
+
+from .. import actions
+from ..forms import ChangePlanForm, ReasonForm, SubscribeForm
+from ..models import Subscription, SubscriptionStatus
+
+
+@login_required
+def subscribe(request: HttpRequest, slug: str) -> HttpResponse:
+    api = get_object_or_404(Api.objects.visible_to(request.user), slug=slug)
+    initial = {"plan": request.GET.get("plan"), "application": request.GET.get("application")}
+    form = SubscribeForm(request.POST or None, user=request.user, api=api, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        subscription = actions.subscribe(api=api, **form.cleaned_data, by=request.user)
+        if subscription.status == SubscriptionStatus.PENDING:
+            messages.info(request, f"Sent to {api.team or 'the administrators'} for approval. You get a mail when they answer.")
+        return redirect(subscription)
+    open_for_new = ApiVersion.objects.served().filter(api=api, status="published").exists()
+    return render(request, "subscriptions/subscribe.html", {"form": form, "api": api, "open_for_new": open_for_new})
+
+
+@login_required
+def subscription(request: HttpRequest, public_id: str) -> HttpResponse:
+    return render(request, "subscriptions/subscription.html", _context(request, _visible(request, public_id)))
+
+
+@login_required
+def change_plan(request: HttpRequest, public_id: str) -> HttpResponse:
+    row = _visible(request, public_id)
+    form = ChangePlanForm(request.POST or None, subscription=row)
+    if request.method == "POST" and form.is_valid():
+        row = actions.change_plan(subscription=row, **form.cleaned_data, by=request.user)
+        waits = row.status == SubscriptionStatus.CHANGE_PENDING
+        messages.info(request, f"Sent for approval. {row.plan} goes on until then." if waits else f"Now on {row.plan}.")
+        return redirect(row)
+    return render(request, "subscriptions/change_plan.html", {**_context(request, row), "form": form})
+
+
+@login_required
+@require_POST
+def withdraw_plan_change(request: HttpRequest, public_id: str) -> HttpResponse:
+    return redirect(actions.withdraw_plan_change(subscription=_visible(request, public_id), by=request.user))
+
+
+@login_required
+def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
+    row = _visible(request, public_id)
+    if request.method == "POST":
+        actions.cancel(subscription=row, by=request.user)
+        messages.success(request, f"Cancelled. {row.application} can no longer call {row.api}.")
+        return redirect(row)
+    return render(request, "subscriptions/cancel.html", _context(request, row))
+
+
+@login_required
+@require_POST
+def approve(request: HttpRequest, public_id: str) -> HttpResponse:
+    return redirect(actions.approve(subscription=_visible(request, public_id), by=request.user, reason=_reason(request)))
+
+
+@login_required
+@require_POST
+def reject(request: HttpRequest, public_id: str) -> HttpResponse:
+    return redirect(actions.reject(subscription=_visible(request, public_id), by=request.user, reason=_reason(request)))
+
+
+@login_required
+@require_POST
+def suspend(request: HttpRequest, public_id: str) -> HttpResponse:
+    return redirect(actions.suspend(subscription=_visible(request, public_id), by=request.user, reason=_reason(request)))
+
+
+@login_required
+@require_POST
+def resume(request: HttpRequest, public_id: str) -> HttpResponse:
+    return redirect(actions.resume(subscription=_visible(request, public_id), by=request.user))
+
+
+def _visible(request: HttpRequest, public_id: str) -> Subscription:
+    rows = Subscription.objects.visible_to(request.user).select_related(
+        "application__team", "api__team", "api__current_version", "plan", "requested_plan", "created_by"
+    )
+    return get_object_or_404(rows, public_id=public_id)
+
+
+def _reason(request: HttpRequest) -> str:
+    form = ReasonForm(request.POST)
+    return str(form.cleaned_data["reason"]) if form.is_valid() else ""
+
+
+def _context(request: HttpRequest, row: Subscription) -> dict[str, Any]:
+    """Both sides look at the same page; what each may do follows from their teams and the status."""
+    consumer = permissions_of(request.user, row.application.team)
+    publisher = permissions_of(request.user, row.api.team)
+    waits = row.status in {SubscriptionStatus.PENDING, SubscriptionStatus.CHANGE_PENDING}
+    may_suspend = Permission.SUSPEND in publisher
+    return {
+        "subscription": row,
+        "sees_application": Permission.VIEW_APPLICATION in consumer,
+        "can_cancel": Permission.SUBSCRIBE in consumer and row.may_become(SubscriptionStatus.CANCELLED),
+        "can_change_plan": Permission.SUBSCRIBE in consumer and row.may_become(SubscriptionStatus.CHANGE_PENDING),
+        "can_withdraw": Permission.SUBSCRIBE in consumer and row.status == SubscriptionStatus.CHANGE_PENDING,
+        "can_review": Permission.REVIEW in publisher and waits,
+        "can_suspend": may_suspend and row.may_become(SubscriptionStatus.SUSPENDED),
+        "can_resume": may_suspend and row.status == SubscriptionStatus.SUSPENDED,
+        "history": AuditEvent.objects.about(row)[:50],
+    }
