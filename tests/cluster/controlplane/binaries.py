@@ -75,14 +75,14 @@ def _go() -> str | None:
 @contextmanager
 def _only_one_builder(target: Path) -> Iterator[None]:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with target.with_suffix(".lock").open("w") as lock:
+    with target.with_name(target.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _build(go: str, target: Path) -> None:
     """Build beside the target and move it there whole: a build that was cut short leaves nothing to trust."""
-    partial = target.with_suffix(f".{os.getpid()}")
+    partial = target.with_name(f"{target.name}.{os.getpid()}")
     partial.mkdir(parents=True)
     command = [go, "build", "-trimpath", "-ldflags", LINKER_FLAGS, "-o", str(partial / "controlplane"), "."]
     try:
