@@ -70,6 +70,7 @@ class Plan(ObjectReference):
     """Named limits: `rate_requests` per `rate_seconds` with `burst` at once, and a quota per calendar period."""
 
     slug = models.SlugField(max_length=63, unique=True)
+    key = models.CharField(max_length=253, blank=True, help_text="What the APIs of its namespace, or of its cluster, name it by.")
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
     rate_requests = models.PositiveIntegerField()
@@ -195,6 +196,8 @@ class ApiVersion(ObjectReference, HasStatus):
     security = models.JSONField(default=dict)
     # apis.sources Mediation as a dict: request_headers, response_headers, rewrite_prefix, cors.
     mediation = models.JSONField(default=dict)
+    # What the Api shows while this is its current version: name, summary, description, type, contact, visibility, tags.
+    presentation = models.JSONField(default=dict)
     # Sentences: what the object states and Portico does not enforce.
     stated_only = ArrayField(models.TextField(), default=list, blank=True)
     # As last seen on the object: [{"type", "status", "reason", "message"}]
@@ -204,6 +207,7 @@ class ApiVersion(ObjectReference, HasStatus):
     wants_approval = models.CharField(max_length=9, choices=PlanApproval, default=PlanApproval.MANUAL)
     sunset_on = models.DateField(null=True)
     successor = models.CharField(max_length=64, blank=True)
+    deprecated_in_object = models.BooleanField(default=False, help_text="Not by hand: the object may take it back.")
     content_hash = models.CharField(max_length=64, blank=True)
     stale = models.BooleanField(default=False, help_text="The object's newest state could not be read; this is the last good one.")
     withdrawn_at = models.DateTimeField(null=True, help_text="The object is gone from the cluster.")
@@ -218,14 +222,17 @@ class ApiVersion(ObjectReference, HasStatus):
         verbose_name = "API version"
         ordering: ClassVar[list[str]] = ["-discovered_at", "-id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["cluster", "kind", "namespace", "object_name"], name="version_one_per_object"),
             models.UniqueConstraint(fields=["api", "version"], name="version_once_per_api"),
             models.UniqueConstraint(
                 fields=["base_path"], condition=models.Q(withdrawn_at__isnull=True), name="version_base_path_once"
             ),
             models.CheckConstraint(condition=models.Q(status__in=Publication.values), name="version_status_known"),
         ]
-        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["status", "api"], name="version_by_status")]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["status", "api"], name="version_by_status"),
+            # Not unique: an object that now says another version leaves a withdrawn row of the old one behind.
+            models.Index(fields=["cluster", "kind", "namespace", "object_name"], name="version_by_object"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.api.name} {self.version}"
@@ -337,3 +344,50 @@ class SyncProblem(ObjectReference):
 
     def __str__(self) -> str:
         return f"{self.object_path} {self.field}: {self.message}"
+
+
+class Dependency(models.Model):
+    """What an object was read with: `kind`, `namespace` and `name` of the other one, and the object to read again."""
+
+    cluster = models.CharField(max_length=63)
+    kind = models.CharField(max_length=140)
+    namespace = models.CharField(max_length=63, blank=True)
+    name = models.CharField(max_length=253)
+    owner_kind = models.CharField(max_length=140)
+    owner_namespace = models.CharField(max_length=63, blank=True)
+    owner_name = models.CharField(max_length=253)
+
+    class Meta:
+        verbose_name_plural = "dependencies"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["cluster", "kind", "namespace", "name", "owner_kind", "owner_namespace", "owner_name"],
+                name="dependency_once",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["cluster", "owner_kind", "owner_namespace", "owner_name"], name="dependency_by_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner_kind} {self.owner_namespace}/{self.owner_name} needs {self.kind} {self.namespace}/{self.name}"
+
+
+class WatchState(models.Model):
+    """How the watch of one kind of one cluster stands."""
+
+    cluster = models.CharField(max_length=63)
+    kind = models.CharField(max_length=140, help_text="group/version/Kind")
+    installed = models.BooleanField(default=True, help_text="The cluster serves this kind.")
+    connected_since = models.DateTimeField(null=True)
+    last_event_at = models.DateTimeField(null=True)
+    message = models.TextField(blank=True, help_text="Why it is not connected.")
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["cluster", "kind"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["cluster", "kind"], name="watch_state_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cluster} {self.kind}"

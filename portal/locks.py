@@ -1,6 +1,6 @@
 """Postgres advisory locks: one sweep, one watcher, one gateway writer at a time, freed when its connection dies."""
 
-import zlib
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +13,7 @@ def advisory_lock(name: str) -> Iterator[bool]:
 
     The lock lives as long as the database session: a killed process frees it.
     """
-    key = zlib.crc32(name.encode())
+    key = _key(name)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
         row = cursor.fetchone()
@@ -24,3 +24,27 @@ def advisory_lock(name: str) -> Iterator[bool]:
         if acquired:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def transaction_lock(name: str) -> None:
+    """Wait until no other transaction holds `name`, then hold it until this one ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_key(name)])
+
+
+def _key(name: str) -> int:
+    """The name as the signed 64-bit number that Postgres locks by."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+
+
+@contextmanager
+def one_at_a_time(name: str) -> Iterator[None]:
+    """Wait until no other session holds `name`, then hold it. For work that spans several transactions."""
+    key = _key(name)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [key])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
