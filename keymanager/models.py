@@ -5,8 +5,9 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
-from oauth2_provider.models import Application as OAuthApplication
+from oauth2_provider.models import AccessToken, Application as OAuthApplication
 
 from apis.models import Environment
 from portal.accounts.models import User
@@ -14,11 +15,15 @@ from portal.ids import new_id
 from portal.transitions import HasStatus
 from subscriptions.models import Application
 
-from .querysets import CredentialQuerySet
+from .querysets import CredentialQuerySet, PersonalTokenQuerySet, SigningKeyQuerySet
 
 
 def _credential_id() -> str:
     return new_id("cred")
+
+
+def _personal_token_id() -> str:
+    return new_id("pat")
 
 
 class CredentialKind(models.TextChoices):
@@ -67,23 +72,49 @@ class Credential(HasStatus):
     class Meta:
         ordering: ClassVar[list[str]] = ["-created_at", "-id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["key_hash"], condition=~Q(key_hash=""), name="credential_key_hash_once"),
+            models.UniqueConstraint(
+                fields=["key_hash"], condition=~Q(key_hash=""), name="credential_key_hash_once"
+            ),
             models.CheckConstraint(
                 condition=Q(kind="api_key", oauth_application__isnull=True) & ~Q(key_hash="")
                 | Q(kind="oauth_client", oauth_application__isnull=False, key_hash=""),
                 name="credential_is_client_or_key",
             ),
             models.CheckConstraint(
-                condition=Q(status="revoked", revoked_at__isnull=False) | (~Q(status="revoked") & Q(revoked_at__isnull=True)),
+                condition=Q(status="revoked", revoked_at__isnull=False)
+                | (~Q(status="revoked") & Q(revoked_at__isnull=True)),
                 name="credential_revoked_has_time",
             ),
             models.CheckConstraint(
-                condition=~Q(status="retiring") | Q(retires_at__isnull=False), name="credential_retiring_has_time"
+                condition=~Q(status="retiring") | Q(retires_at__isnull=False),
+                name="credential_retiring_has_time",
             ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("keymanager:credential", args=[self.public_id])
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    @property
+    def usable(self) -> bool:
+        """Whether the gateway should accept it; `objects.usable()` says the same in SQL."""
+        retired = (
+            self.status == CredentialStatus.RETIRING
+            and self.retires_at is not None
+            and self.retires_at <= timezone.now()
+        )
+        return self.status != CredentialStatus.REVOKED and not retired and not self.expired
+
+    @property
+    def label(self) -> str:
+        """What people and logs recognise it by: the client id, or the beginning of the key."""
+        return f"{self.prefix}••••" if self.prefix else self.public_id
 
 
 class SigningKey(models.Model):
@@ -104,12 +135,21 @@ class SigningKey(models.Model):
     activated_at = models.DateTimeField(null=True)
     retired_at = models.DateTimeField(null=True)
 
+    objects = SigningKeyQuerySet.as_manager()
+
     class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at", "-id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["status"], condition=Q(status__in=["next", "active"]), name="signing_key_one_each"),
+            models.UniqueConstraint(
+                fields=["status"], condition=Q(status__in=["next", "active"]), name="signing_key_one_each"
+            ),
         ]
 
     def __str__(self) -> str:
+        return self.kid
+
+    @property
+    def public_id(self) -> str:
         return self.kid
 
 
@@ -124,3 +164,22 @@ class RevokedToken(models.Model):
 
     def __str__(self) -> str:
         return self.jti
+
+
+class PersonalToken(models.Model):
+    """A person's own token for the REST API: the name and the beginning of a framework AccessToken, which holds the hash."""
+
+    public_id = models.CharField(max_length=24, unique=True, default=_personal_token_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="personal_tokens")
+    access_token = models.OneToOneField(AccessToken, on_delete=models.CASCADE, related_name="personal_token")
+    name = models.CharField(max_length=120)
+    prefix = models.CharField(max_length=24)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = PersonalTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return self.name

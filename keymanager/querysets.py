@@ -1,7 +1,9 @@
 """Who may see which credentials."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -10,7 +12,10 @@ from portal.accounts.models import User
 from portal.accounts.roles import Permission, teams_with
 
 if TYPE_CHECKING:
-    from .models import Credential
+    from .models import Credential, PersonalToken, SigningKey  # noqa: F401  named in strings
+
+# A token may have been signed a moment after its key retired, by a process that had not heard yet.
+_SLACK = timedelta(seconds=60)
 
 
 class CredentialQuerySet(models.QuerySet["Credential"]):
@@ -23,6 +28,10 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
             application__deleted_at__isnull=True,
         )
 
+    def live(self) -> Self:
+        """Not revoked; what still counts against an application's limit."""
+        return self.exclude(status="revoked")
+
     def visible_to(self, user: User) -> Self:
         """Credentials of the person's teams' applications; an admin sees all."""
         if not user.is_authenticated:
@@ -31,3 +40,16 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
         if user.is_admin:
             return live
         return live.filter(application__team_id__in=teams_with(user, Permission.VIEW_APPLICATION))
+
+
+class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
+    def published(self) -> Self:
+        """Next, active, and retired ones whose longest token may still live."""
+        living = timezone.now() - timedelta(seconds=settings.MAX_TOKEN_SECONDS) - _SLACK
+        return self.filter(Q(status__in=["next", "active"]) | Q(status="retired", retired_at__gt=living))
+
+
+class PersonalTokenQuerySet(models.QuerySet["PersonalToken"]):
+    def visible_to(self, user: User) -> Self:
+        """One's own, whoever one is: nobody sees another person's."""
+        return self.filter(user=user) if user.is_authenticated else self.none()

@@ -1,4 +1,6 @@
-from django.urls import URLPattern
+from django.urls import include, path
 
 app_name = "keymanager"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", include("keymanager.oauth.urls")),
+]

@@ -236,12 +236,42 @@ PORTAL_SCOPES = {
     "portal:admin": "Administer the portal",
 }
 ACCESS_TOKEN_SECONDS = 600
+# The longest life that anybody may ask for: how long a revoked client or token stays on the gateway's deny list.
+MAX_TOKEN_SECONDS = 900
+# How long others may keep our public keys. A new key is published at least as long before it signs.
+JWKS_CACHE_SECONDS = 300
+SIGNING_KEY_DAYS = env_int("PORTICO_SIGNING_KEY_DAYS", 90)
 # The framework's own model: a Credential links to it one-to-one.
 OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth2_provider.AccessToken"  # noqa: S105  a model's name
 OAUTH2_PROVIDER: dict[str, object] = {
     "ACCESS_TOKEN_EXPIRE_SECONDS": ACCESS_TOKEN_SECONDS,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 30 * 24 * 3600,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
     "SCOPES": PORTAL_SCOPES,
+    "DEFAULT_SCOPES": [],
+    "CLIENT_SECRET_HASHER": "portico_sha256",
+    "OAUTH2_SERVER_CLASS": "keymanager.oauth.server.Server",
+    "OAUTH2_VALIDATOR_CLASS": "keymanager.oauth.validator.Validator",
+    "ACCESS_TOKEN_GENERATOR": "keymanager.oauth.server.access_token",
     "PKCE_REQUIRED": True,
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
+    # RFC 9700, the OAuth 2.0 security best current practice: everything it advises.
+    **{
+        f"COMPLIANT_BCP_RFC9700_{advice}": True
+        for advice in (
+            "IMPLICIT_GRANT",
+            "PASSWORD_GRANT",
+            "PKCE_METHOD",
+            "PKCE_REQUIRED",
+            "ACCESS_TOKEN_TRANSPORT",
+            "AUTHZ_RESPONSE_ISS",
+            "TOKEN_STORAGE",
+            "REFRESH_TOKEN",
+            "REDIRECT_URI_SCHEME",
+            "REDIRECT_URI_MATCHING",
+        )
+    },
 }
 
 # ---- REST ---------------------------------------------------------------------------------------------------------
@@ -293,6 +323,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "full-sync": {"task": "apis.tasks.full_sync", "schedule": 300.0},
     "clear-tokens": {"task": "keymanager.tasks.clear_expired", "schedule": 3600.0},
+    "retire-credentials": {"task": "keymanager.tasks.retire_due", "schedule": 15.0},
     "rotate-signing-keys": {"task": "keymanager.tasks.rotate_signing_keys", "schedule": 3600.0},
     "expire-subscriptions": {"task": "subscriptions.tasks.expire_due", "schedule": 60.0},
 }

@@ -40,6 +40,14 @@ def _tasks_run_at_once() -> Iterator[None]:
     app.conf.task_always_eager, app.conf.task_eager_propagates = before
 
 
+@pytest.fixture(autouse=True)
+def _no_signing_keys_of_another_test() -> None:
+    """A process keeps its keys in memory; each test has a database of its own."""
+    from keymanager import signing
+
+    signing.forget()
+
+
 @pytest.fixture
 def consumer(db) -> User:
     """Maintains the team `consumers`."""

@@ -4,6 +4,8 @@ import itertools
 from typing import Any
 
 from apis.models import Api, ApiVersion, Operation, Plan, PlanApproval, Publication, Visibility
+from keymanager import actions
+from keymanager.actions import Issued
 from portal.accounts.models import Membership, Team, TeamRole, User
 from subscriptions.models import Application, Subscription, SubscriptionStatus
 
@@ -98,3 +100,19 @@ def SubscriptionFactory(**fields: Any) -> Subscription:
     return Subscription.objects.create(
         application=application, api=api, plan=plan, **{"status": SubscriptionStatus.ACTIVE, **fields}
     )
+
+
+def ClientFactory(**fields: Any) -> Issued:
+    """An OAuth client and its secret, as issued by a new member of the application's team."""
+    return actions.issue_client(**_of_application(fields))
+
+
+def KeyFactory(**fields: Any) -> Issued:
+    """An API key and its text."""
+    return actions.issue_key(**_of_application(fields))
+
+
+def _of_application(fields: dict[str, Any]) -> dict[str, Any]:
+    application = fields.pop("application", None) or ApplicationFactory()
+    by = fields.pop("by", None) or UserFactory(is_admin=True)
+    return {"application": application, "environment": "production", "name": f"Credential {next(_numbers)}", "by": by, **fields}

@@ -1,0 +1,30 @@
+"""The grants that the token end point knows, and what it issues. A grant that is not here is `unsupported_grant_type`."""
+
+from oauthlib.common import Request
+from oauthlib.oauth2 import BackendApplicationServer
+
+from keymanager import tokens
+
+
+class Server(BackendApplicationServer):
+    """Client credentials only: what an application that acts for itself needs."""
+
+    def __init__(self, request_validator: object, **kwargs: object) -> None:
+        super().__init__(
+            request_validator,
+            token_generator=kwargs["token_generator"],
+            token_expires_in=kwargs["token_expires_in"],
+        )
+
+
+def access_token(request: Request) -> str:
+    """What the framework calls to make a token: the validator has loaded credential and entitlements by now."""
+    credential = request.credential
+    return tokens.mint(
+        application=credential.application,
+        environment=credential.environment,
+        client_id=credential.public_id,
+        entitlements=request.entitlements,
+        scopes=request.scopes,
+        lifetime=request.expires_in,
+    )

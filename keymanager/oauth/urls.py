@@ -1,0 +1,14 @@
+from django.urls import path
+
+from . import views
+
+urlpatterns = [
+    path("o/token/", views.token, name="token"),
+    path("o/revoke_token/", views.revoke, name="revoke-token"),
+    path("o/introspect/", views.introspect, name="introspect"),
+    path("o/.well-known/jwks.json", views.jwks, name="jwks"),
+    # RFC 8414 3.1 puts the well-known part before the issuer's path; OpenID Connect, and many clients, after it.
+    path(".well-known/oauth-authorization-server/o", views.metadata, name="oauth-metadata"),
+    path("o/.well-known/oauth-authorization-server", views.metadata),
+    path("o/.well-known/openid-configuration", views.metadata, name="openid-metadata"),
+]

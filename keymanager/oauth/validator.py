@@ -1,0 +1,84 @@
+"""How clients prove themselves and what they may ask for: the framework's rules, on Credentials."""
+
+from contextlib import suppress
+from typing import Any
+
+from django.contrib.auth.hashers import check_password, identify_hasher
+from oauth2_provider.models import Application as OAuthApplication
+from oauth2_provider.oauth2_validators import OAuth2Validator
+from oauthlib.common import Request
+
+from keymanager import actions
+from keymanager.entitlements import Entitlements, entitlements_of
+from keymanager.hashers import GeneratedSecretHasher
+from keymanager.models import Credential
+from portal.errors import PorticoError
+
+
+class Validator(OAuth2Validator):
+    """Loads a client through its usable Credential, so that a revoked, retired or expired one does not exist here."""
+
+    def authenticate_client(self, request: Request, *args: Any, **kwargs: Any) -> bool:
+        """By the Authorization header where there is one, else by the body: one method per request (RFC 6749 2.3)."""
+        if request.headers.get("HTTP_AUTHORIZATION"):
+            authenticated = self._authenticate_basic_auth(request)
+            return bool(authenticated and request.client_id in {None, request.client.client_id})
+        return bool(self._authenticate_request_body(request))
+
+    def _load_application(self, client_id: str | None, request: Request) -> OAuthApplication | None:
+        if not client_id or "\0" in client_id:
+            return None
+        if isinstance(request.client, OAuthApplication) and request.client.client_id == client_id:
+            return request.client
+        credential = (
+            Credential.objects.usable()
+            .select_related("oauth_application", "application")
+            .filter(public_id=client_id, oauth_application__isnull=False)
+            .first()
+        )
+        if credential is None:
+            return None
+        request.credential, request.client = credential, credential.oauth_application
+        return request.client
+
+    def _check_secret(self, provided_secret: str, stored_secret: str) -> bool:
+        """In constant time. Only our own hash counts: a secret that is stored readable is no secret."""
+        with suppress(ValueError):
+            if identify_hasher(stored_secret).algorithm == GeneratedSecretHasher.algorithm:
+                return check_password(provided_secret, stored_secret)
+        return False
+
+    def get_default_scopes(self, client_id: str, request: Request, *args: Any, **kwargs: Any) -> list[str]:
+        return list(self._entitlements(request).scopes)
+
+    def validate_scopes(
+        self, client_id: str, scopes: list[str], client: Any, request: Request, *args: Any, **kwargs: Any
+    ) -> bool:
+        return set(scopes) <= set(self._entitlements(request).scopes)
+
+    def save_bearer_token(self, token: dict[str, Any], request: Request, *args: Any, **kwargs: Any) -> None:
+        """Client credentials leave no row: the signed token says everything."""
+        if request.grant_type != "client_credentials":
+            super().save_bearer_token(token, request, *args, **kwargs)
+
+    def validate_bearer_token(self, token: str, scopes: list[str], request: Request) -> bool:
+        """A person's token ends with the person's account."""
+        valid = super().validate_bearer_token(token, scopes, request)
+        return bool(valid and request.user is not None and request.user.is_active)
+
+    def revoke_token(
+        self, token: str, token_type_hint: str, request: Request, *args: Any, **kwargs: Any
+    ) -> None:
+        """RFC 7009: one of our JWTs, or a row of this client. Whatever cannot be revoked is answered like what was."""
+        with suppress(PorticoError):
+            actions.revoke_token(token=token, by=None, client=request.credential)
+            return
+        super().revoke_token(token, token_type_hint, request, *args, **kwargs)
+
+    def _entitlements(self, request: Request) -> Entitlements:
+        # Only what was set here counts: oauthlib's Request also answers attributes with parameters of that name.
+        if "entitlements" not in vars(request):
+            request.entitlements = entitlements_of(
+                request.credential.application, request.credential.environment
+            )
+        return request.entitlements

@@ -1,0 +1,131 @@
+"""The end points under /o/: token (RFC 6749), revocation (7009), introspection (7662), keys (7517), discovery (8414)."""
+
+import json
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_POST
+from oauth2_provider.oauth2_backends import OAuthLibCore, get_oauthlib_core
+from oauthlib.common import Request
+
+from keymanager import signing
+from keymanager.models import Credential, RevokedToken
+from portal.errors import Invalid
+
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+@csrf_exempt
+@require_POST
+@sensitive_post_parameters("client_secret")
+def token(request: HttpRequest) -> HttpResponse:
+    """An access token for a client that proves itself."""
+    if request.META["QUERY_STRING"]:
+        return _refusal("invalid_request", "Parameters belong in the body, not in the URL.")
+    _, _, body, status = _core().create_token_response(request)
+    return _answer(body, status)
+
+
+@csrf_exempt
+@require_POST
+@sensitive_post_parameters("client_secret", "token")
+def revoke(request: HttpRequest) -> HttpResponse:
+    """End a token of the client's own. A token that is unknown, foreign or over is answered as if it had worked."""
+    if request.META["QUERY_STRING"]:
+        return _refusal("invalid_request", "Parameters belong in the body, not in the URL.")
+    _, _, body, status = _core().create_revocation_response(request)
+    return _answer(body, status)
+
+
+@csrf_exempt
+@require_POST
+@sensitive_post_parameters("client_secret", "token")
+def introspect(request: HttpRequest) -> HttpResponse:
+    """What a client's own token says, while it counts. Nobody learns anything about another client's token."""
+    if request.META["QUERY_STRING"]:
+        return _refusal("invalid_request", "Parameters belong in the body, not in the URL.")
+    client = _authenticated_client(request)
+    if client is None:
+        return _refusal("invalid_client", status=401)
+    if not request.POST.get("token"):
+        return _refusal("invalid_request", "Missing token parameter.")
+    return _answer(json.dumps(_introspection(request.POST["token"], client)), 200)
+
+
+@require_GET
+def jwks(request: HttpRequest) -> HttpResponse:
+    response = JsonResponse(signing.jwks(), content_type="application/jwk-set+json")
+    response["Cache-Control"] = f"public, max-age={settings.JWKS_CACHE_SECONDS}"
+    response["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+@require_GET
+def metadata(request: HttpRequest) -> HttpResponse:
+    """RFC 8414, and the same where OpenID Connect clients look: only what works here, so no grant of a person's."""
+    methods = ["client_secret_basic", "client_secret_post"]
+    response = JsonResponse(
+        {
+            "issuer": settings.ISSUER,
+            "token_endpoint": _address("token"),
+            "token_endpoint_auth_methods_supported": methods,
+            "grant_types_supported": ["client_credentials"],
+            "response_types_supported": [],
+            "jwks_uri": _address("jwks"),
+            "revocation_endpoint": _address("revoke-token"),
+            "revocation_endpoint_auth_methods_supported": methods,
+            "introspection_endpoint": _address("introspect"),
+            "introspection_endpoint_auth_methods_supported": methods,
+            "service_documentation": f"{settings.PORTAL_URL}{reverse('rest-docs')}",
+        }
+    )
+    response["Cache-Control"] = f"public, max-age={settings.JWKS_CACHE_SECONDS}"
+    response["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+@cache
+def _core() -> OAuthLibCore:
+    """The framework's server with our validator; it keeps nothing between requests."""
+    return get_oauthlib_core()
+
+
+def _authenticated_client(request: HttpRequest) -> Credential | None:
+    core = _core()
+    oauth = Request(*core._extract_params(request))  # noqa: SLF001  the framework offers only yes or no, not who
+    return oauth.credential if core.server.request_validator.authenticate_client(oauth) else None
+
+
+def _introspection(text: str, client: Credential) -> dict[str, Any]:
+    try:
+        claims = signing.verify(text)
+    except Invalid:
+        return {"active": False}
+    mine = claims["client_id"] == client.public_id
+    over = claims["exp"] <= timezone.now().timestamp()
+    if not mine or over or RevokedToken.objects.filter(jti=claims["jti"]).exists():
+        return {"active": False}
+    return {"active": True, "token_type": "Bearer", **claims}
+
+
+def _refusal(error: str, description: str = "", status: int = 400) -> HttpResponse:
+    body = {"error": error} | ({"error_description": description} if description else {})
+    return _answer(json.dumps(body), status)
+
+
+def _answer(body: str, status: int) -> HttpResponse:
+    """With the headers of RFC 6749 5.1 and 5.2, whatever path the framework took."""
+    response = HttpResponse(body, status=status, content_type="application/json", headers=_NO_STORE)
+    if status == 401:
+        response["WWW-Authenticate"] = 'Basic realm="portico", charset="UTF-8"'
+    return response
+
+
+def _address(name: str) -> str:
+    return f"{settings.PORTAL_URL}{reverse(f'keymanager:{name}')}"

@@ -1,0 +1,97 @@
+"""Access tokens: RFC 9068 JWTs that the gateway checks by itself. None is stored."""
+
+import secrets
+import time
+from collections.abc import Iterable
+
+from django.conf import settings
+
+from portal.errors import Conflict, Invalid
+from subscriptions.models import Application
+
+from .entitlements import Entitlements, entitlements_of
+from .models import Credential, CredentialKind
+from .signing import key_ring
+
+
+def mint(
+    *,
+    application: Application,
+    environment: str,
+    client_id: str = "",
+    entitlements: Entitlements | None = None,
+    scopes: Iterable[str] | None = None,
+    lifetime: int = settings.ACCESS_TOKEN_SECONDS,
+) -> str:
+    """A signed token for the environment's gateway, good for `lifetime` seconds.
+
+    It carries all scopes of the application's active subscriptions, or exactly `scopes` where they are given: checking
+    those against the subscriptions is the caller's work (`scopes_granted`). Without `client_id` the application itself
+    is the subject, as in a probe.
+    """
+    entitlements = entitlements or entitlements_of(application, environment)
+    subject = client_id or application.public_id
+    now = int(time.time())
+    return key_ring().sign(
+        {
+            "iss": settings.ISSUER,
+            "aud": [settings.GATEWAY_URLS[environment]],
+            "sub": subject,
+            "client_id": subject,
+            "app": application.public_id,
+            "scope": " ".join(entitlements.scopes if scopes is None else scopes),
+            "jti": secrets.token_hex(16),
+            "iat": now,
+            "exp": now + lifetime,
+            **entitlements.subs_claims,
+        }
+    )
+
+
+def mint_for(
+    *,
+    credential: Credential,
+    scopes: Iterable[str] | None = None,
+    lifetime: int = settings.ACCESS_TOKEN_SECONDS,
+) -> str:
+    """A token as the client itself would get it; all scopes that are allowed where `scopes` is None.
+
+    Raises:
+        Conflict: the credential is no OAuth client, or no longer usable.
+        Invalid: a scope beyond the application's active subscriptions, or a lifetime out of bounds.
+    """
+    if credential.kind != CredentialKind.OAUTH_CLIENT:
+        raise Conflict(
+            "Only an OAuth client gets tokens.", remedy="Send the API key itself, in the x-api-key header."
+        )
+    if not Credential.objects.usable().filter(pk=credential.pk).exists():
+        raise Conflict(
+            f"{credential} no longer works, so it gets no tokens.",
+            remedy="Use another client, or create one.",
+        )
+    if not 1 <= lifetime <= settings.MAX_TOKEN_SECONDS:
+        raise Invalid(f"A token lives 1 to {settings.MAX_TOKEN_SECONDS} seconds.", field="lifetime")
+    entitlements = entitlements_of(credential.application, credential.environment)
+    return mint(
+        application=credential.application,
+        environment=credential.environment,
+        client_id=credential.public_id,
+        entitlements=entitlements,
+        scopes=scopes_granted(entitlements, scopes),
+        lifetime=lifetime,
+    )
+
+
+def scopes_granted(entitlements: Entitlements, asked: Iterable[str] | None) -> tuple[str, ...]:
+    """The scopes asked for, or all where none are. Raises Invalid for one that the subscriptions do not open."""
+    if asked is None:
+        return entitlements.scopes
+    wanted = tuple(dict.fromkeys(asked))
+    beyond = [scope for scope in wanted if scope not in entitlements.scopes]
+    if beyond:
+        raise Invalid(
+            f"The application's active subscriptions do not open the scope {beyond[0]}.",
+            remedy=f"They open: {' '.join(entitlements.scopes) or 'no scope'}.",
+            field="scopes",
+        )
+    return wanted
