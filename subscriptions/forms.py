@@ -15,7 +15,7 @@ def teams_of(user: User, permission: Permission) -> Any:
     return teams if user.is_admin else teams.filter(pk__in=teams_with(user, permission))
 
 
-class ApplicationForm(forms.ModelForm[Application]):
+class ApplicationForm(forms.ModelForm):
     class Meta:
         model = Application
         fields = ("name", "description")

@@ -1,3 +1,8 @@
-from django.urls import URLPattern
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern] = []
+from . import views
+
+router = SimpleRouter()
+router.register("applications", views.Applications, basename="rest-applications")
+router.register("subscriptions", views.Subscriptions, basename="rest-subscriptions")
+urlpatterns = router.urls
