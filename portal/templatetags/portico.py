@@ -185,7 +185,7 @@ def clock(moment: datetime | None) -> str:
 @register.filter
 def ago(moment: datetime | None) -> str:
     """How long since, or until, in the largest whole unit: `4 s ago`, `in 3 h`, `2 d ago`; then the date."""
-    if moment is None:
+    if not moment:
         return "never"
     gap = timezone.now() - moment
     span = _span(abs(gap))
@@ -210,7 +210,7 @@ def _span(gap: timedelta) -> str:
 @register.simple_tag
 def when(moment: datetime | None) -> SafeString:
     """A time element that reads as `ago` and shows the exact UTC time on hover."""
-    if moment is None:
+    if not moment:
         return mark_safe('<span class="t3">never</span>')
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
