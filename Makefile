@@ -34,7 +34,7 @@ check: $(VENV)/.installed-dev
 	$(DEMO) $(VENV)/bin/mypy manage.py $(SOURCES)
 	$(DEMO) $(VENV)/bin/lint-imports
 	$(VENV)/bin/djlint --check --lint --quiet templates
-	$(DEMO) $(PY) -W ignore manage.py makemigrations --check --dry-run
+	$(DEMO) $(PY) -m portal.embedded $(PY) manage.py makemigrations --check --dry-run
 	$(DEMO) $(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 fix: $(VENV)/.installed-dev

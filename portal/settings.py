@@ -332,9 +332,15 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env_str("PORTICO_STATIC_ROOT", str(BASE_DIR / "staticfiles")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Brotli at its best takes most of a minute, once: worth it for an image, not for a trial on loopback.
+_static_storage = (
+    "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    if env_bool("PORTICO_COMPRESS_STATIC", default=not DEMO)
+    else "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": _static_storage},
 }
 WHITENOISE_MAX_AGE = 300
 
