@@ -1,4 +1,39 @@
-from django.urls import URLPattern
+from django.urls import path, register_converter
+
+from .steps import STEPS
+from .views import catalog, publication, sync, versions
+
+
+class VersionConverter:
+    """A version as it stands in an address. `subscribe` is the page of the subscriptions app beside it."""
+
+    regex = r"(?!subscribe/)[^/]+"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+class StepConverter(VersionConverter):
+    regex = "|".join(STEPS)
+
+
+register_converter(VersionConverter, "version")
+register_converter(StepConverter, "step")
 
 app_name = "apis"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", catalog.catalog, name="catalog"),
+    path("publish/", publication.waiting, name="waiting"),
+    path("sync/", sync.sync, name="sync"),
+    path("sync/start/", sync.start, name="sync-start"),
+    path("apis/<slug:slug>/", versions.overview, name="api"),
+    path("apis/<slug:slug>/<version:version>/", versions.overview, name="version"),
+    path("apis/<slug:slug>/<version:version>/operations/", versions.operations, name="operations"),
+    path("apis/<slug:slug>/<version:version>/plans/", versions.plans, name="plans"),
+    path("apis/<slug:slug>/<version:version>/source/", versions.source, name="source"),
+    path("apis/<slug:slug>/<version:version>/definition.<str:form>", versions.definition, name="definition"),
+    path("apis/<slug:slug>/<version:version>/<step:step>/", publication.decide, name="decide"),
+]

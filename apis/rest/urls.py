@@ -1,3 +1,11 @@
-from django.urls import URLPattern
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern] = []
+from . import views
+
+router = SimpleRouter()
+router.register("apis", views.Apis, basename="rest-apis")
+router.register(r"apis/(?P<slug>[-a-zA-Z0-9_]+)/versions", views.Versions, basename="rest-versions")
+router.register("plans", views.Plans, basename="rest-plans")
+router.register("sync-runs", views.SyncRuns, basename="rest-sync-runs")
+router.register("sync-problems", views.SyncProblems, basename="rest-sync-problems")
+urlpatterns = router.urls

@@ -1,0 +1,100 @@
+"""The lines of the getting-started panel: they work when they are pasted into a shell, or say what to put in."""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from .models import ApiType, ApiVersion, Operation
+
+CLIENT, SECRET, KEY = "CLIENT_ID", "CLIENT_SECRET", "API_KEY"
+PLACEHOLDER = re.compile(r"\{[^}]*\}")
+AUTH_LABELS = {"token": "Access token", "key": "API key", "none": "No credential"}
+
+
+@dataclass(frozen=True, slots=True)
+class FirstCall:
+    """One call as shell lines. `auth` is token, key or none; `fill_in` names what stands there for the person's own."""
+
+    environment: str
+    auth: str
+    operation: Operation | None
+    text: str
+    fill_in: tuple[str, ...]
+
+
+def auth_choices(version: ApiVersion) -> dict[str, str]:
+    """How a caller may prove who they are, the plainest first."""
+    if version.security.get("public"):
+        return {"none": AUTH_LABELS["none"]}
+    offered = {"token": version.security.get("oauth2"), "key": version.security.get("api_key")}
+    return {name: AUTH_LABELS[name] for name, is_offered in offered.items() if is_offered}
+
+
+def first_call(
+    version: ApiVersion, *, environment: str = "", auth: str = "", credential: Mapping[str, str] | None = None
+) -> FirstCall | None:
+    """The easiest call of this version, or None where there is nothing that curl could call.
+
+    `credential` may name the person's own: {"client_id": "cred_…"}; secrets are never in it, as they are not kept.
+    """
+    urls, choices = version.base_urls, auth_choices(version)
+    if not urls or not choices or version.api.type not in {ApiType.REST, ApiType.GRAPHQL, ApiType.SOAP}:
+        return None
+    environment = environment if environment in urls else next(iter(urls))
+    auth = auth if auth in choices else next(iter(choices))
+    operation = easiest(list(version.operations.all()[:200]))
+    lines = _proof(auth, operation, credential or {}) + [_call(version, urls[environment], operation, auth)]
+    fill_in = {"token": (CLIENT, SECRET), "key": (KEY,), "none": ()}[auth]
+    if auth == "token" and credential and credential.get("client_id"):
+        fill_in = (SECRET,)
+    return FirstCall(environment, auth, operation, "\n".join(lines), fill_in)
+
+
+def easiest(operations: list[Operation]) -> Operation | None:
+    """One that reads, needs no path parameter and no scope, if there is one."""
+    return min(
+        operations,
+        key=lambda op: (
+            op.method not in {"GET", "QUERY"},
+            op.deprecated,
+            op.path.count("{"),
+            bool(op.scopes),
+            op.position,
+        ),
+        default=None,
+    )
+
+
+def _proof(auth: str, operation: Operation | None, credential: Mapping[str, str]) -> list[str]:
+    if auth == "key":
+        return [f"PORTICO_KEY={KEY}"]
+    if auth == "none":
+        return []
+    client = credential.get("client_id") or CLIENT
+    scope = f" \\\n  -d scope={shlex.quote(operation.scopes[0])}" if operation and operation.scopes else ""
+    return [
+        f"TOKEN=$(curl -s -u '{client}:{SECRET}' -d grant_type=client_credentials{scope} \\",
+        f'  {settings.PORTAL_URL}/o/token/ | sed \'s/.*"access_token": *"\\([^"]*\\)".*/\\1/\')',
+    ]
+
+
+def _call(version: ApiVersion, base_url: str, operation: Operation | None, auth: str) -> str:
+    parts = ["curl"]
+    if version.api.type == ApiType.GRAPHQL:
+        url = base_url
+        parts += [
+            "-H 'Content-Type: application/json'",
+            f"-d {shlex.quote(json.dumps({'query': '{ __typename }'}))}",
+        ]
+    else:
+        # A path parameter is filled with something; which ids exist only the API knows.
+        url = base_url + PLACEHOLDER.sub("1", operation.path if operation else "/")
+        if operation and operation.method != "GET":
+            parts.append(f"-X {operation.method}")
+    proof = {"token": '-H "Authorization: Bearer $TOKEN"', "key": '-H "X-API-Key: $PORTICO_KEY"'}.get(auth)
+    parts += [proof] if proof else []
+    return " \\\n  ".join([" ".join(["curl", shlex.quote(url)]), *parts[1:]])

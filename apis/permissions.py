@@ -1,0 +1,50 @@
+"""Who may do what to an API and its versions, and who may look at the cluster sync."""
+
+from portal.accounts.models import NamespaceGrant, User
+from portal.accounts.roles import Permission, can, check, teams_with
+from portal.errors import Forbidden
+
+from .models import Api
+
+
+def check_can_publish(user: User, api: Api) -> None:
+    """Publish, reject, deprecate, block, retire. Raises Forbidden, naming who may."""
+    check(user, Permission.PUBLISH, api.team)
+
+
+def can_publish(user: User, api: Api) -> bool:
+    return can(user, Permission.PUBLISH, api.team)
+
+
+def can_view_source(user: User, api: Api) -> bool:
+    """The object an API was read from, its conditions and findings."""
+    return can(user, Permission.VIEW_SOURCE, api.team)
+
+
+def publishes(user: User) -> bool:
+    """Whether some team of theirs publishes from a namespace, or they run the portal."""
+    if not user.is_authenticated:
+        return False
+    teams = teams_with(user, Permission.PUBLISH)
+    return user.is_admin or NamespaceGrant.objects.filter(team_id__in=teams).exists()
+
+
+def can_view_sync(user: User) -> bool:
+    """An admin, and the teams that publish from a namespace."""
+    if not user.is_authenticated:
+        return False
+    teams = teams_with(user, Permission.VIEW_SYNC)
+    return user.is_admin or NamespaceGrant.objects.filter(team_id__in=teams).exists()
+
+
+def check_can_view_sync(user: User) -> None:
+    if not can_view_sync(user):
+        raise Forbidden(
+            f"You may not {Permission.VIEW_SYNC}: none of your teams publishes from a namespace.",
+            remedy="Ask an administrator of the portal to grant your team its namespace.",
+        )
+
+
+def check_can_sync(user: User) -> None:
+    """Start a full pass over the clusters."""
+    check(user, Permission.MANAGE_PORTAL)

@@ -1,0 +1,260 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from .. import downloads, states
+from ..actions import LONGEST_REASON
+from ..models import Api, ApiVersion, Document, Operation, Plan, SyncProblem, SyncRun
+from ..permissions import can_view_source
+
+VERSION_EXAMPLE = {
+    "version": "2.3.0",
+    "status": "published",
+    "status_note": "",
+    "base_urls": {
+        "production": "https://api.example.com/products/v2",
+        "sandbox": "https://sandbox.example.com/products/v2",
+    },
+    "security": {"oauth2": True, "api_key": True, "public": False},
+    "plans": ["free", "standard"],
+    "definition": {"format": "openapi-3.1", "sha256": "9f2c…", "downloads": ["json", "yaml"]},
+    "sunset_on": None,
+    "successor": "",
+    "stale": False,
+    "discovered_at": "2026-11-02T09:14:03Z",
+    "published_at": "2026-11-02T10:01:47Z",
+    "withdrawn_at": None,
+}
+API_EXAMPLE = {
+    "slug": "products",
+    "name": "Products API",
+    "summary": "Read and manage the product catalogue.",
+    "type": "rest",
+    "team": "storefront",
+    "contact": "#storefront-apis",
+    "visibility": "public",
+    "tags": ["commerce"],
+    "current_version": VERSION_EXAMPLE,
+    "created_at": "2026-11-02T09:14:03Z",
+    "updated_at": "2026-11-20T16:40:12Z",
+}
+
+
+class PlanSerializer(serializers.ModelSerializer[Plan]):
+    class Meta:
+        model = Plan
+        fields = (
+            "slug",
+            "name",
+            "description",
+            "rate_requests",
+            "rate_seconds",
+            "burst",
+            "quota_requests",
+            "quota_period",
+            "approval",
+        )
+        extra_kwargs = {
+            "rate_requests": {"help_text": "Calls per `rate_seconds`."},
+            "burst": {"help_text": "Calls at once, before the rate limits them."},
+            "quota_requests": {"help_text": "Calls per `quota_period`; null: no quota."},
+            "approval": {"help_text": "Whether a subscription starts at once or waits for somebody."},
+        }
+
+
+class DocumentSerializer(serializers.ModelSerializer[Document]):
+    downloads = serializers.SerializerMethodField(help_text="The endings that definition.<ending> has.")
+
+    class Meta:
+        model = Document
+        fields = ("format", "sha256", "downloads")
+
+    def get_downloads(self, document: Document) -> list[str]:
+        return downloads.formats_of(document)
+
+
+class VersionSerializer(serializers.ModelSerializer[ApiVersion]):
+    """What everybody may know who sees the version."""
+
+    base_urls = serializers.DictField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="environment -> the address that consumers call.",
+    )
+    security = serializers.DictField(
+        child=serializers.BooleanField(),
+        read_only=True,
+        help_text="What callers may prove who they are with.",
+    )
+    plans = serializers.SerializerMethodField(help_text="Slugs of the plans on offer.")
+    definition = DocumentSerializer(source="document", read_only=True, allow_null=True)
+
+    class Meta:
+        model = ApiVersion
+        fields: tuple[str, ...] = (
+            "version",
+            "status",
+            "status_note",
+            "base_urls",
+            "security",
+            "plans",
+            "definition",
+            "sunset_on",
+            "successor",
+            "stale",
+            "discovered_at",
+            "published_at",
+            "withdrawn_at",
+        )
+        extra_kwargs = {
+            "sunset_on": {"help_text": "Last day of a deprecated version."},
+            "successor": {"help_text": "The version of this API to move to."},
+        }
+
+    def get_plans(self, version: ApiVersion) -> list[str]:
+        return [plan.slug for plan in version.plans.all() if plan.withdrawn_at is None]
+
+
+class PillarSerializer(serializers.Serializer[states.Pillar]):
+    state = serializers.ChoiceField(choices=["ok", "warn", "bad", "info", "idle"])
+    word = serializers.CharField()
+    claim = serializers.CharField()
+    evidence = serializers.CharField()
+
+
+class StatesSerializer(serializers.Serializer[Any]):
+    """The three states side by side: what is wanted, what the cluster says, what a probe saw."""
+
+    desired = PillarSerializer()
+    observed = PillarSerializer()
+    probed = PillarSerializer()
+
+
+class SourceSerializer(serializers.ModelSerializer[ApiVersion]):
+    """For the owning team and admins."""
+
+    findings = serializers.JSONField(source="document.findings", read_only=True, default=list)
+    conditions = serializers.JSONField(read_only=True, help_text="As the object's controllers report them.")
+
+    class Meta:
+        model = ApiVersion
+        fields = (
+            "cluster",
+            "kind",
+            "namespace",
+            "object_name",
+            "uid",
+            "generation",
+            "conditions",
+            "stated_only",
+            "findings",
+        )
+        extra_kwargs = {
+            "stated_only": {"help_text": "What the object asks for and Portico's gateway does not enforce."}
+        }
+
+
+class VersionDetailSerializer(VersionSerializer):
+    states = serializers.SerializerMethodField()
+    source = serializers.SerializerMethodField(
+        help_text="Null unless you are in the owning team or an admin."
+    )
+
+    class Meta(VersionSerializer.Meta):
+        fields = (*VersionSerializer.Meta.fields, "states", "source")
+
+    def get_states(self, version: ApiVersion) -> StatesSerializer:
+        shown = states.pillars(version, source=self._sees_source(version))
+        parts = dict(zip(("desired", "observed", "probed"), shown, strict=True))
+        return StatesSerializer(parts).data  # type: ignore[return-value]
+
+    def get_source(self, version: ApiVersion) -> SourceSerializer | None:
+        return SourceSerializer(version).data if self._sees_source(version) else None  # type: ignore[return-value]
+
+    def _sees_source(self, version: ApiVersion) -> bool:
+        return can_view_source(self.context["request"].user, version.api)
+
+
+class ApiSerializer(serializers.ModelSerializer[Api]):
+    team = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
+    current_version = VersionSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Api
+        fields: tuple[str, ...] = (
+            "slug",
+            "name",
+            "summary",
+            "type",
+            "team",
+            "contact",
+            "visibility",
+            "tags",
+            "current_version",
+            "created_at",
+            "updated_at",
+        )
+
+
+class ApiDetailSerializer(ApiSerializer):
+    class Meta(ApiSerializer.Meta):
+        fields = (*ApiSerializer.Meta.fields, "description")
+
+
+class OperationSerializer(serializers.ModelSerializer[Operation]):
+    class Meta:
+        model = Operation
+        fields = ("method", "path", "operation_id", "summary", "scopes", "deprecated")
+        extra_kwargs = {"scopes": {"help_text": "Any one of them opens it; none: it needs no scope."}}
+
+
+class SyncRunSerializer(serializers.ModelSerializer[SyncRun]):
+    counts = serializers.DictField(
+        child=serializers.IntegerField(),
+        read_only=True,
+        help_text="seen, created, updated, unchanged, withdrawn, problems",
+    )
+
+    class Meta:
+        model = SyncRun
+        fields = ("cluster", "started_at", "finished_at", "outcome", "message", "counts")
+
+
+class SyncProblemSerializer(serializers.ModelSerializer[SyncProblem]):
+    class Meta:
+        model = SyncProblem
+        fields = (
+            "cluster",
+            "kind",
+            "namespace",
+            "object_name",
+            "field",
+            "message",
+            "remedy",
+            "origin",
+            "first_seen_at",
+            "last_seen_at",
+        )
+
+
+class NoteInput(serializers.Serializer[Any]):
+    note = serializers.CharField(
+        max_length=LONGEST_REASON,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="For the history of the API.",
+    )
+
+
+class WhyInput(serializers.Serializer[Any]):
+    reason = serializers.CharField(
+        max_length=LONGEST_REASON, help_text="Everybody who sees the version reads it."
+    )
+
+
+class DeprecationInput(NoteInput):
+    sunset_on = serializers.DateField(help_text="Last day: today or later.")
+    successor = serializers.CharField(
+        max_length=64, required=False, allow_blank=True, default="", help_text="Another version of this API."
+    )

@@ -1,0 +1,87 @@
+"""How the catalog follows the clusters, and what could not be read."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from portal.accounts.models import User
+from portal.accounts.roles import Permission, can
+
+from .. import actions, permissions
+from ..models import ApiVersion, Plan, SyncProblem, SyncRun
+from ..querysets import SyncProblemQuerySet
+from .listing import page_of, pager
+
+RUNS_A_CLUSTER = 5
+
+
+@login_required
+@require_safe
+@vary_on_headers("HX-Request")
+def sync(request: HttpRequest) -> HttpResponse:
+    permissions.check_can_view_sync(request.user)
+    visible = SyncProblem.objects.visible_to(request.user)
+    text = request.GET.get("q", "").replace("\0", "").strip()[:200]
+    kind = request.GET.get("kind", "")[:140]
+    page = page_of(request, problems_like(visible, text, kind))
+    context = {
+        "clusters": [{"name": name, "runs": last_runs(name)} for name in settings.CLUSTERS],
+        "kinds": kinds_of(request.user, visible),
+        "q": text,
+        "kind": kind,
+        "problem_count": visible.count(),
+        "can_sync": can(request.user, Permission.MANAGE_PORTAL),
+        **pager(page),
+    }
+    template = "apis/sync.html#sync" if request.htmx else "apis/sync.html"  # type: ignore[attr-defined]
+    return render(request, template, context)
+
+
+@login_required
+@require_POST
+def start(request: HttpRequest) -> HttpResponse:
+    """Ask for a full pass; the page follows it."""
+    actions.start_full_sync(by=request.user)
+    messages.success(request, "A full sync was asked for. It shows here as soon as a worker has taken it.")
+    return redirect("apis:sync")
+
+
+def problems_like(problems: SyncProblemQuerySet, text: str, kind: str = "") -> SyncProblemQuerySet:
+    """Problems with every word of `text` in object, field or message, and of that kind."""
+    if kind:
+        problems = problems.filter(kind=kind)
+    for word in text.split()[:8]:
+        problems = problems.filter(
+            Q(object_name__icontains=word)
+            | Q(namespace__icontains=word)
+            | Q(field__icontains=word)
+            | Q(message__icontains=word)
+            | Q(origin__icontains=word)
+        )
+    return problems
+
+
+def last_runs(cluster: str) -> list[SyncRun]:
+    took = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
+    return list(SyncRun.objects.filter(cluster=cluster).annotate(took=took)[:RUNS_A_CLUSTER])
+
+
+def kinds_of(user: User, problems: SyncProblemQuerySet) -> list[dict[str, Any]]:
+    """Per kind: how many objects the catalog holds, how many of them are gone from the cluster, how many have problems."""
+    versions = ApiVersion.objects.visible_to(user).order_by().values("cluster", "kind")
+    plans = Plan.objects.order_by().values("cluster", "kind")
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for counted in (versions, plans):
+        for row in counted.annotate(held=Count("pk"), gone=Count("pk", filter=Q(withdrawn_at__isnull=False))):
+            rows[row["cluster"], row["kind"]] = {**row, "problems": 0}
+    for row in problems.order_by().values("cluster", "kind").annotate(n=Count("pk")):
+        empty = {"cluster": row["cluster"], "kind": row["kind"], "held": 0, "gone": 0}
+        rows.setdefault((row["cluster"], row["kind"]), empty)["problems"] = row["n"]
+    return [rows[key] for key in sorted(rows)]

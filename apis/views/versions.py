@@ -1,0 +1,148 @@
+"""The page of an API: one version of it, in tabs that have an address each."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from .. import downloads, permissions, states
+from ..first_call import AUTH_LABELS, auth_choices, first_call
+from ..models import Api, ApiVersion, Document, Operation, Plan, SyncProblem
+from ..steps import steps_from
+from .listing import page_of, pager
+
+OPERATIONS_A_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One version as this person may see it, with its siblings."""
+
+    api: Api
+    version: ApiVersion
+    versions: list[ApiVersion]
+    document: Document | None
+    plans: list[Plan] = field(default_factory=list)
+
+
+def load(request: HttpRequest, slug: str, version: str | None) -> Shown:
+    """The version named, or the one the catalog shows. Raises Http404 for what this person may not see."""
+    api = get_object_or_404(Api.objects.visible_to(request.user).select_related("team"), slug=slug)
+    versions = list(ApiVersion.objects.visible_to(request.user).filter(api=api).prefetch_related("plans"))
+    wanted = (
+        [v for v in versions if v.version == version]
+        if version is not None
+        else sorted(versions, key=lambda v: v.pk != api.current_version_id)
+    )
+    if not wanted:
+        raise Http404
+    for each in versions:
+        each.api = api
+    shown = wanted[0]
+    document = Document.objects.defer("text").filter(pk=shown.document_id).first()
+    plans = [plan for plan in shown.plans.all() if plan.withdrawn_at is None]
+    return Shown(api, shown, versions, document, plans)
+
+
+def context_of(request: HttpRequest, shown: Shown, tab: str) -> dict[str, Any]:
+    """What the head of the page needs, on every tab."""
+    version, source = shown.version, permissions.can_view_source(request.user, shown.api)
+    pillars = states.pillars(version, source=source)
+    publisher = permissions.can_publish(request.user, shown.api)
+    return {
+        "api": shown.api,
+        "version": version,
+        "versions": shown.versions,
+        "document": shown.document,
+        "plans": shown.plans,
+        "tab_is": {tab: True},
+        "pillars": pillars,
+        "verdict": states.verdict(pillars),
+        "operation_count": version.operations.count(),
+        "can_view_source": source,
+        "steps": steps_from(version.status) if publisher else [],
+        "downloads": downloads.formats_of(shown.document),
+        "days_left": (version.sunset_on - timezone.now().date()).days if version.sunset_on else None,
+        "successor": next(
+            (v for v in shown.versions if v.version == version.successor and v.pk != version.pk), None
+        ),
+        "open": version.status == ApiVersion.Status.PUBLISHED and version.withdrawn_at is None,
+    }
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def overview(request: HttpRequest, slug: str, version: str | None = None) -> HttpResponse:
+    shown = load(request, slug, version)
+    context = context_of(request, shown, "overview") | {
+        "call": first_call(
+            shown.version, environment=request.GET.get("environment", ""), auth=request.GET.get("auth", "")
+        ),
+        "auth_choices": auth_choices(shown.version),
+        "auth_labels": AUTH_LABELS,
+    }
+    template = "apis/overview.html#start" if request.htmx else "apis/overview.html"  # type: ignore[attr-defined]
+    return render(request, template, context)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def operations(request: HttpRequest, slug: str, version: str) -> HttpResponse:
+    shown = load(request, slug, version)
+    text = request.GET.get("q", "").replace("\0", "").strip()[:200]
+    page = page_of(request, operations_like(shown.version, text), size=OPERATIONS_A_PAGE)
+    context = context_of(request, shown, "operations") | {"q": text, **pager(page)}
+    template = "apis/operations.html#results" if request.htmx else "apis/operations.html"  # type: ignore[attr-defined]
+    return render(request, template, context)
+
+
+def operations_like(version: ApiVersion, text: str) -> Any:
+    """Operations of the version with every word of `text` somewhere in method, path, id or summary."""
+    found = Operation.objects.filter(version=version)
+    for word in text.split()[:8]:
+        found = found.filter(
+            Q(method__iexact=word)
+            | Q(path__icontains=word)
+            | Q(operation_id__icontains=word)
+            | Q(summary__icontains=word)
+        )
+    return found
+
+
+@require_safe
+def plans(request: HttpRequest, slug: str, version: str) -> HttpResponse:
+    shown = load(request, slug, version)
+    return render(request, "apis/plans.html", context_of(request, shown, "plans"))
+
+
+@require_safe
+def source(request: HttpRequest, slug: str, version: str) -> HttpResponse:
+    """Where the version comes from and what is wrong with it: for its team and admins, 404 for everybody else."""
+    shown = load(request, slug, version)
+    if not permissions.can_view_source(request.user, shown.api):
+        raise Http404
+    row = shown.version
+    problems = SyncProblem.objects.filter(
+        cluster=row.cluster, kind=row.kind, namespace=row.namespace, object_name=row.object_name
+    )
+    return render(
+        request, "apis/source.html", context_of(request, shown, "source") | {"problems": list(problems)}
+    )
+
+
+@require_safe
+def definition(request: HttpRequest, slug: str, version: str, form: str) -> HttpResponse:
+    """The definition as a file, in the form that the address ends in."""
+    row = get_object_or_404(
+        ApiVersion.objects.visible_to(request.user).select_related("document").defer("document__text"),
+        api__slug=slug,
+        version=version,
+    )
+    if row.document is None or form not in downloads.formats_of(row.document):
+        raise Http404
+    return downloads.response(request, row.document, form, name=f"{slug}-{row.version}")
