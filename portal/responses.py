@@ -47,11 +47,17 @@ class DomainErrorMiddleware:
             messages.error(request, f"{exception.message} {exception.remedy}".strip())
             return redirect(back)
         return error_page(
-            request, exception.status, title=exception.title, message=exception.message, remedy=exception.remedy
+            request,
+            exception.status,
+            title=exception.title,
+            message=exception.message,
+            remedy=exception.remedy,
         )
 
 
-def error_page(request: HttpRequest, status: int, *, title: str, message: str, remedy: str = "") -> HttpResponse:
+def error_page(
+    request: HttpRequest, status: int, *, title: str, message: str, remedy: str = ""
+) -> HttpResponse:
     """The error page of `status`, or only its flash for htmx."""
     context = {
         "status": status,
@@ -69,7 +75,9 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return error_page(request, 403, title="Not allowed", message="Your account may not do this. Nothing was changed.")
+    return error_page(
+        request, 403, title="Not allowed", message="Your account may not do this. Nothing was changed."
+    )
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -88,7 +96,20 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
         404,
         title="There is nothing here",
         message="It does not exist, or your account may not see it.",
-        remedy="Sign in with another account, or search the catalog." if request.user.is_authenticated else "Sign in, or search the catalog.",
+        remedy="Sign in with another account, or search the catalog."
+        if request.user.is_authenticated
+        else "Sign in, or search the catalog.",
+    )
+
+
+def too_many_requests(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """allauth's rate limits end here: sign-in, sign-up, password reset."""
+    return error_page(
+        request,
+        429,
+        title="Too many tries",
+        message="To keep accounts safe this works only a few times in a row. Nothing is locked.",
+        remedy="Try again in a few minutes.",
     )
 
 

@@ -7,6 +7,7 @@ from portal import health, views
 handler400 = "portal.responses.bad_request"
 handler403 = "portal.responses.forbidden"
 handler404 = "portal.responses.not_found"
+handler429 = "portal.responses.too_many_requests"
 handler500 = "portal.responses.server_error"
 
 rest = [

@@ -95,7 +95,9 @@ WORDS = "title text label code secret what keep order verdict word poll name val
 def test_component_escapes_hostile_text(name: str):
     context = dict.fromkeys(WORDS.split(), HOSTILE) | INCLUDES[name]
 
-    html = render_to_string(f"_components/{name}.html", context, request=RequestFactory().get("/", {"q": HOSTILE}))
+    html = render_to_string(
+        f"_components/{name}.html", context, request=RequestFactory().get("/", {"q": HOSTILE})
+    )
 
     assert html.strip()
     assert_harmless(html)
@@ -299,6 +301,26 @@ def test_error_page_says_what_and_what_next(status: int):
     assert_harmless(html)
     assert str(status) in html
     assert "req_1" in html
+
+
+class Broken:
+    """Stands for whatever needs the database."""
+
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError("the database is away")
+
+    def __iter__(self) -> object:
+        raise RuntimeError("the database is away")
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_error_page_of_a_broken_portal_asks_nothing_of_the_database(status: int):
+    request = RequestFactory().get("/")
+    request.user = request.session = request._messages = Broken()
+
+    html = render_to_string(f"errors/{status}.html", {"status": status}, request=request)
+
+    assert "your APIs did not" in html or "answer just now" in html
 
 
 def test_error_inside_htmx_is_a_toast():
