@@ -1,0 +1,57 @@
+"""GraphQL schema definition language."""
+
+import pytest
+
+from apis.definitions import Operation, parse
+from portal.errors import Invalid
+
+
+def test_fields_of_the_root_types_are_operations():
+    found = parse(
+        '''
+"""The shop."""
+type Query {
+  "One product.
+  " product(sku: ID!): Product
+}
+'''.replace('"One product.\n  "', '"One product."')
+        + """
+type Product { sku: ID! name: String }
+extend type Query { products: [Product!]! @deprecated(reason: "slow") }
+type Mutation { order(sku: ID!): Boolean }
+type Subscription { sold: Product }
+"""
+    )
+    assert found.format == "graphql"
+    assert found.operations == (
+        Operation("QUERY", "product", "product", "One product.", "One product."),
+        Operation("QUERY", "products", "products", deprecated=True),
+        Operation("MUTATION", "order", "order"),
+        Operation("SUBSCRIPTION", "sold", "sold"),
+    )
+    assert found.findings == ()
+
+
+def test_root_types_with_other_names():
+    found = parse("schema { query: Root }\ntype Root { a: Int }\ntype Query { b: Int }")
+    assert [operation.path for operation in found.operations] == ["a"]
+
+
+def test_schema_without_operations_is_found():
+    assert [finding.code for finding in parse("type A { a: Int }").findings] == ["no-operations"]
+
+
+def test_broken_sdl_raises_with_line():
+    with pytest.raises(Invalid) as caught:
+        parse("type Query {\n  a: Int\n  b:\n}\n")
+    assert caught.value.line == 4
+
+
+def test_deeply_nested_sdl_is_refused():
+    with pytest.raises(Invalid):
+        parse("type Query { a: " + "[" * 50_000 + "Int" + "]" * 50_000 + " }")
+
+
+def test_openapi_that_speaks_of_types_is_not_sdl():
+    text = "openapi: 3.0.0\ninfo:\n  title: T\n  version: '1'\n  description: |\n    type Query { a: Int }\npaths: {}\n"
+    assert parse(text).format == "openapi-3.0"

@@ -1,0 +1,162 @@
+"""Text by people who mean harm, and documents with anything anywhere."""
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from apis import definitions
+from portal.errors import Invalid
+
+OPENAPI = {
+    "openapi": "3.0.0",
+    "info": {"title": "T", "version": "1", "description": "d", "contact": {"email": "a@b"}},
+    "servers": [{"url": "https://{h}", "variables": {"h": {"default": "x"}}}],
+    "security": [{"o": ["a"]}],
+    "paths": {
+        "/a": {
+            "get": {"operationId": "x", "summary": "s", "tags": ["t"], "responses": {"200": {"$ref": "#/x"}}}
+        }
+    },
+    "components": {
+        "securitySchemes": {"o": {"type": "oauth2", "flows": {"clientCredentials": {"scopes": {"a": "b"}}}}}
+    },
+}
+SWAGGER = {
+    "swagger": "2.0",
+    "info": {"title": "T", "version": "1"},
+    "host": "h",
+    "basePath": "/",
+    "schemes": ["https"],
+    "securityDefinitions": {"o": {"type": "oauth2", "scopes": {"a": "b"}}},
+    "paths": {"/a": {"get": {"security": [{"o": ["a"]}]}}},
+}
+ASYNCAPI_2 = {
+    "asyncapi": "2.6.0",
+    "info": {"title": "T", "version": "1"},
+    "servers": {"s": {"url": "u", "protocol": "p"}},
+    "channels": {"c": {"subscribe": {"operationId": "o", "security": [{"s": ["a"]}]}}},
+    "components": {"securitySchemes": {"s": {"type": "oauth2", "flows": {"f": {"scopes": {"a": "b"}}}}}},
+}
+ASYNCAPI_3 = {
+    "asyncapi": "3.0.0",
+    "info": {"title": "T", "version": "1"},
+    "servers": {"s": {"host": "h", "protocol": "p", "pathname": "/p"}},
+    "channels": {"c": {"address": "a"}},
+    "operations": {
+        "o": {"action": "send", "channel": {"$ref": "#/channels/c"}, "security": [{"$ref": "#/components/x"}]}
+    },
+    "components": {"x": {"type": "oauth2", "scopes": ["a"]}, "securitySchemes": {"s": {"flows": {"f": {}}}}},
+}
+WRONG = [
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    10**30,
+    "",
+    "x",
+    "#/",
+    "\u202e",
+    [],
+    [None],
+    [[]],
+    {},
+    {"": None},
+    {"$ref": "#"},
+    {"$ref": 7},
+]
+
+
+def with_wrong_parts(document: Any) -> Iterator[Any]:
+    """The document with every part, one after the other, replaced by everything that it should not be."""
+    for path in paths_in(document):
+        for wrong in WRONG:
+            changed = copy.deepcopy(document)
+            inside = changed
+            for step in path[:-1]:
+                inside = inside[step]
+            inside[path[-1]] = wrong
+            yield changed
+
+
+def paths_in(value: Any, before: tuple = ()) -> Iterator[tuple]:
+    entries = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for step, entry in entries:
+        yield (*before, step)
+        yield from paths_in(entry, (*before, step))
+
+
+@pytest.mark.parametrize(
+    "document", [OPENAPI, SWAGGER, ASYNCAPI_2, ASYNCAPI_3], ids=lambda document: next(iter(document))
+)
+def test_anything_anywhere_is_read_or_refused(document):
+    for changed in with_wrong_parts(document):
+        text = json.dumps(changed)
+        try:
+            definition = definitions.parse(text)
+        except Invalid:
+            continue
+        json.dumps(definition.scopes)
+        assert all(type(operation.summary) is str for operation in definition.operations)
+        definitions.to_yaml(text)
+
+
+def test_yaml_bomb_is_refused():
+    lines = ["openapi: 3.0.0", "a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    with pytest.raises(Invalid):
+        definitions.parse("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["openapi: " + "[" * 100_000, '{"openapi":' + "[" * 100_000, "openapi: 3.0.0\nx: " + "{a: " * 5_000],
+)
+def test_deep_nesting_is_refused(text):
+    with pytest.raises(Invalid):
+        definitions.parse(text)
+
+
+def test_text_over_20_mb_is_refused_unread():
+    with pytest.raises(Invalid, match="20 MB"):
+        definitions.parse("openapi: 3.0.0\n#" + "x" * (20 * 1024 * 1024))
+
+
+def test_reference_cycles_are_harmless():
+    document = OPENAPI | {
+        "components": {
+            "schemas": {"A": {"$ref": "#/components/schemas/B"}, "B": {"$ref": "#/components/schemas/A"}}
+        }
+    }
+    document["paths"] = {"/a": {"$ref": "#/paths/~1b"}, "/b": {"$ref": "#/paths/~1a"}, "/c": {"get": {}}}
+    found = definitions.parse(json.dumps(document))
+    assert [operation.path for operation in found.operations] == ["/c"]
+    assert "ref-cycle" in {finding.code for finding in found.findings}
+
+
+def test_recursive_alias_is_refused():
+    with pytest.raises(Invalid):
+        definitions.parse("openapi: 3.0.0\na: &a [*a]\n")
+
+
+def test_findings_are_limited():
+    document = OPENAPI | {"paths": {f"/{n}": 7 for n in range(5_000)}}
+    assert len(definitions.parse(json.dumps(document)).findings) == 100
+
+
+def test_path_that_no_database_holds_is_left_out():
+    document = OPENAPI | {"paths": {"/" + "x" * 5_000: {"get": {}}, "/a": {"get": {}}}}
+    found = definitions.parse(json.dumps(document))
+    assert [operation.path for operation in found.operations] == ["/a"]
+    assert "path-too-long" in {finding.code for finding in found.findings}
+
+
+def test_nul_is_refused():
+    with pytest.raises(Invalid):
+        definitions.parse('{"openapi": "3.0.0", "info": {"title": "a\\u0000b"}}')
