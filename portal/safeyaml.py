@@ -41,12 +41,13 @@ _BLANK = re.compile(r"\s*(#.*|%.*|\.\.\.)?$")
 
 
 class BadYaml(Invalid):
-    """The text cannot be read; `line` counts from 1, 0 where no line is to blame."""
+    """The text cannot be read; `line` counts from 1, 0 where no line is to blame; `problem` leaves it out."""
 
     def __init__(self, message: str, *, line: int = 0, remedy: str = "") -> None:
         where = f"line {line}: " if line else ""
         super().__init__(where + message, remedy=remedy)
         self.line = line
+        self.problem = message
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,12 @@ def _load_json(text: str, max_nodes: int, max_depth: int) -> Any:
         value = json.loads(text, parse_int=_json_int, parse_float=_json_float, parse_constant=str)
     except RecursionError:
         raise _too_deep(max_depth, 0) from None
+    check(value, max_nodes=max_nodes, max_depth=max_depth)
+    return value
+
+
+def check(value: Any, *, max_nodes: int = MAX_NODES, max_depth: int = MAX_DEPTH) -> None:
+    """Hold objects that were read elsewhere (an API server's JSON) to the same limits. Raises BadYaml."""
     nodes = 0
     waiting = [(value, 1)]
     while waiting:
@@ -122,7 +129,8 @@ def _load_json(text: str, max_nodes: int, max_depth: int) -> Any:
             raise _too_deep(max_depth, 0)
         if isinstance(node, dict):
             for key in node:
-                _check_storable(key, 0)
+                if isinstance(key, str):
+                    _check_storable(key, 0)
             waiting.extend((child, depth + 1) for child in node.values())
         elif isinstance(node, list):
             waiting.extend((child, depth + 1) for child in node)
@@ -130,7 +138,6 @@ def _load_json(text: str, max_nodes: int, max_depth: int) -> Any:
             _check_storable(node, 0)
     if nodes > max_nodes:
         raise _too_many(max_nodes, 0)
-    return value
 
 
 def _json_int(text: str) -> int | str:

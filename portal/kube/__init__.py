@@ -1,0 +1,27 @@
+"""The cluster's boundary: the only code that knows a Kubernetes client. See docs/architecture.md, "The cluster"."""
+
+from portal.kube.cluster import FIELD_MANAGER, Cluster, backoff
+from portal.kube.clusters import get_cluster, get_clusters
+from portal.kube.directory import ManifestDirectory
+from portal.kube.errors import AccessDenied, KindNotInstalled, VersionExpired
+from portal.kube.kubernetes import KubernetesCluster
+from portal.kube.objects import EventType, Kind, KubeObject, Listing, Unreadable, WatchEvent
+
+__all__ = [
+    "FIELD_MANAGER",
+    "AccessDenied",
+    "Cluster",
+    "EventType",
+    "Kind",
+    "KindNotInstalled",
+    "KubeObject",
+    "KubernetesCluster",
+    "Listing",
+    "ManifestDirectory",
+    "Unreadable",
+    "VersionExpired",
+    "WatchEvent",
+    "backoff",
+    "get_cluster",
+    "get_clusters",
+]

@@ -1,0 +1,57 @@
+"""What Portico asks of a cluster. `tests/kube/test_contract.py` holds both implementations to it."""
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from portal.kube.objects import Kind, KubeObject, Listing, WatchEvent
+
+FIELD_MANAGER = "portico"
+
+
+class Cluster(Protocol):
+    """One source of objects.
+
+    Every method may raise ClusterUnavailable (no usable answer; try later), AccessDenied and KindNotInstalled; those
+    about one object also NotFound. Arguments that cannot be names raise Invalid.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the settings call this cluster."""
+
+    def list(self, kind: Kind, *, namespace: str | None = None, page_size: int = 500) -> Listing:
+        """Read all objects of a kind, of one namespace or (None) of all, in pages. Whole, or an error."""
+
+    def watch(
+        self, kind: Kind, *, since: str, timeout: float, namespace: str | None = None
+    ) -> Iterator[WatchEvent]:
+        """Yield the changes after a resource version, and end after `timeout` seconds.
+
+        Raises VersionExpired when the caller has to list again. The changes of one object come in order; the same
+        change may come twice.
+        """
+
+    def get(self, kind: Kind, *, namespace: str, name: str) -> KubeObject:
+        """Read one object. Raises NotFound, and Invalid if it is there and cannot be read."""
+
+    def apply(self, kind: Kind, manifest: Mapping[str, Any], *, force: bool = False) -> KubeObject:
+        """Create or change an object as field manager `portico`: what the manifest says, and nothing else of it.
+
+        Raises Conflict if somebody else set one of these fields to another value; `force` takes it over and is for
+        objects that Portico made. Raises Invalid if the cluster refuses the manifest.
+        """
+
+    def patch_status(self, kind: Kind, *, namespace: str, name: str, status: Mapping[str, Any]) -> KubeObject:
+        """Set Portico's part of the status; the rest of the object stays untouched whatever `status` holds."""
+
+    def delete(self, kind: Kind, *, namespace: str, name: str, uid: str = "") -> None:
+        """Delete one object, if `uid` is given only that incarnation of it (else Conflict). Raises NotFound."""
+
+
+def backoff(*, first: float = 0.5, most: float = 30.0) -> Iterator[float]:
+    """Yield seconds to wait before each next attempt: doubling, with jitter so that processes do not march in step."""
+    delay = first
+    while True:
+        yield random.uniform(delay / 2, delay)  # noqa: S311  spread, not secrecy
+        delay = min(delay * 2, most)

@@ -1,0 +1,295 @@
+"""A folder of YAML as a cluster: the embedded default, and a portal that is fed from Git."""
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from portal import safeyaml
+from portal.errors import Conflict, Invalid, NotFound
+from portal.kube.cluster import FIELD_MANAGER
+from portal.kube.errors import AccessDenied, VersionExpired
+from portal.kube.manifests import Folder
+from portal.kube.objects import (
+    EventType,
+    Kind,
+    KubeObject,
+    Listing,
+    Unreadable,
+    WatchEvent,
+    read_object,
+)
+from portal.kube.records import Records, write_whole
+from portal.kube.snapshot import DEFAULT_NAMESPACE, Entry, Snapshot, compile_snapshot, is_of
+
+POLL = 0.25
+_HISTORY = 64
+_Known = dict[tuple[str, str], str]
+
+
+class ManifestDirectory:
+    """The manifests below `path`. uid, generation and status live in `state`, which must be outside of it.
+
+    Kinds need no installation, and nothing checks an object against its schema: its adapter says what is wrong.
+    """
+
+    def __init__(self, name: str, *, path: Path, state: Path) -> None:
+        self._name = name
+        self._path = path
+        self._folder = Folder(path)
+        self._records = Records(state)
+        self._lock = threading.RLock()
+        self._seen: tuple[object, Snapshot] | None = None
+        self._looked = 0.0
+        self._history: OrderedDict[str, Snapshot] = OrderedDict()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def list(self, kind: Kind, *, namespace: str | None = None, page_size: int = 500) -> Listing:
+        snapshot = self._snapshot()
+        found = [
+            read
+            for (place, _), read in sorted(snapshot.of_kind(kind).items())
+            if namespace is None or not kind.namespaced or place == namespace
+        ]
+        return Listing(
+            kind=kind,
+            resource_version=snapshot.version,
+            objects=tuple(read for read in found if isinstance(read, KubeObject)),
+            unreadable=(*(read for read in found if isinstance(read, Unreadable)), *snapshot.nameless(kind)),
+        )
+
+    def watch(
+        self, kind: Kind, *, since: str, timeout: float, namespace: str | None = None
+    ) -> Iterator[WatchEvent]:
+        deadline = time.monotonic() + timeout
+        with self._lock:
+            before = self._history.get(since)
+        if before is None:
+            raise VersionExpired(
+                f"The folder {self._path} was not seen at {since:.40}.", remedy="List again."
+            )
+        while True:
+            now = self._snapshot(max_age=POLL)
+            if now.version != before.version:
+                yield from _changes(kind, before, now, namespace)
+                before = now
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(POLL, left))
+
+    def get(self, kind: Kind, *, namespace: str, name: str) -> KubeObject:
+        read = self._snapshot().of_kind(kind).get((namespace if kind.namespaced else "", name))
+        if isinstance(read, Unreadable):
+            raise Invalid(
+                f"{kind.kind} {name}: {read.message} ({read.origin})", remedy=read.remedy, field=read.field
+            )
+        if read is None:
+            raise NotFound(f'{kind.resource} "{name}" not found in {self._path}.')
+        return read
+
+    def apply(self, kind: Kind, manifest: Mapping[str, Any], *, force: bool = False) -> KubeObject:
+        body = _plain({**manifest, "apiVersion": kind.api_version, "kind": kind.kind})
+        body.pop("status", None)
+        read = read_object(body, cluster=self._name, kind=kind, default_namespace=DEFAULT_NAMESPACE)
+        if isinstance(read, Unreadable):
+            raise Invalid(f"{kind.kind} {read.name}: {read.message}", remedy=read.remedy, field=read.field)
+        with self._lock:
+            entry = self._entry(kind, read.namespace, read.name)
+            if entry is None:
+                _write(self._own_file(kind, read), _dumped(body))
+            elif entry.document.file == self._own_file(kind, read).relative_to(self._path).as_posix():
+                if entry.document.body != body:
+                    _write(self._own_file(kind, read), _dumped(body))
+            else:
+                self._merge(kind, entry, body, force=force)
+            return self.get(kind, namespace=read.namespace, name=read.name)
+
+    def patch_status(self, kind: Kind, *, namespace: str, name: str, status: Mapping[str, Any]) -> KubeObject:
+        with self._lock:
+            found = self.get(kind, namespace=namespace, name=name)
+            with self._records.changing() as records:
+                for key, record in records.items():
+                    if record.uid == found.uid:
+                        records[key] = replace(record, status=_plain(dict(status)))
+            return self.get(kind, namespace=namespace, name=name)
+
+    def delete(self, kind: Kind, *, namespace: str, name: str, uid: str = "") -> None:
+        with self._lock:
+            found = self.get(kind, namespace=namespace, name=name)
+            if uid and found.uid != uid:
+                raise Conflict(
+                    f"{kind.kind} {name} is another one by now.", remedy="Read it again, then decide."
+                )
+            entry = self._entry(kind, found.namespace, name)
+            if entry is not None:
+                self._replace(entry, None)
+
+    def _snapshot(self, max_age: float = 0.0) -> Snapshot:
+        """The folder now, or as it was seen at most `max_age` seconds ago (several kinds are watched at once)."""
+        with self._lock:
+            if self._seen is not None and time.monotonic() - self._looked < max_age:
+                return self._seen[1]
+            signatures = self._folder.signatures()
+            mark = (signatures, self._records.stamp())
+            if self._seen is None or self._seen[0] != mark:
+                with self._records.changing() as records:
+                    snapshot = compile_snapshot(self._name, self._folder.documents(signatures), records)
+                self._seen = ((signatures, self._records.stamp()), snapshot)
+                self._history[snapshot.version] = snapshot
+                self._history.move_to_end(snapshot.version)
+                while len(self._history) > _HISTORY:
+                    self._history.popitem(last=False)
+            self._looked = time.monotonic()
+            return self._seen[1]
+
+    def _entry(self, kind: Kind, namespace: str, name: str) -> Entry | None:
+        for identity, entry in self._snapshot().entries.items():
+            here = not kind.namespaced or identity.namespace == namespace
+            if is_of(kind, identity) and identity.name == name and here:
+                return entry
+        return None
+
+    def _own_file(self, kind: Kind, read: KubeObject) -> Path:
+        """Where objects that Portico made are kept. The name is checked, so it cannot lead elsewhere."""
+        name = f"{read.namespace}.{read.name}" if kind.namespaced else read.name
+        return self._path / FIELD_MANAGER / kind.resource / f"{name}.yaml"
+
+    def _merge(self, kind: Kind, entry: Entry, wanted: dict[str, Any], *, force: bool) -> None:
+        """Add to an object that people keep. Another value in a field of theirs is a conflict, unless forced."""
+        document = entry.document
+        merged, taken = _merged(document.body or {}, wanted, "")
+        if taken and not force:
+            raise Conflict(
+                f"{kind.kind} {entry.document.identity.name} has another value in {', '.join(taken[:5])}, "
+                f"kept in {document.file}:{document.line}.",
+                remedy="Change it there.",
+            )
+        if merged != document.body:
+            self._replace(entry, _dumped(merged))
+
+    def _replace(self, entry: Entry, text: str | None) -> None:
+        """Put another text, or none, in the place of one document, and leave its file's other documents as they are."""
+        document = entry.document
+        file = self._path / document.file
+        chunks = [chunk.text for chunk in safeyaml.split(self._folder.text(document.file))]
+        if document.chunk < 0 or document.chunk >= len(chunks):
+            raise Conflict(
+                f"{document.identity.name} is an item of a List in {document.file}.",
+                remedy="Change it there.",
+            )
+        chunks[document.chunk : document.chunk + 1] = [] if text is None else [text]
+        if chunks:
+            _write(
+                file,
+                "---\n".join(f"{chunk.strip()}\n" if chunk is text else _lines(chunk) for chunk in chunks),
+            )
+            return
+        try:
+            file.unlink()
+        except OSError as error:
+            raise AccessDenied(f"Portico may not delete {file}: {error.strerror}.") from None
+
+
+def _changes(kind: Kind, before: Snapshot, now: Snapshot, namespace: str | None) -> Iterator[WatchEvent]:
+    """The events that lead from one moment to the next; only the last one carries the new version.
+
+    While something nameless is broken, an object that is missing may be what is broken: it counts as unchanged.
+    When that mends, or begins, the whole list is in question.
+    """
+    if {problem.origin for problem in before.nameless(kind)} != {
+        problem.origin for problem in now.nameless(kind)
+    }:
+        raise VersionExpired("A file that cannot be read came or went.", remedy="List again.")
+    old, new = before.of_kind(kind), now.of_kind(kind)
+    events = []
+    for key in sorted(old.keys() | new.keys()):
+        if namespace is not None and kind.namespaced and key[0] != namespace:
+            continue
+        events += _steps(kind, before.version, old.get(key), new.get(key), whole=not now.nameless(kind))
+    yield from events
+    yield WatchEvent(EventType.BOOKMARK, kind, now.version)
+
+
+def _steps(
+    kind: Kind,
+    version: str,
+    old: KubeObject | Unreadable | None,
+    new: KubeObject | Unreadable | None,
+    *,
+    whole: bool,
+) -> Iterator[WatchEvent]:
+    recreated = isinstance(old, KubeObject) and isinstance(new, KubeObject) and old.uid != new.uid
+    if old is not None and (recreated or (new is None and whole)):
+        yield _event(EventType.DELETED, kind, version, old)
+    if new is not None and (old is None or recreated):
+        yield _event(EventType.ADDED, kind, version, new)
+    elif new is not None and old is not None and _version(old) != _version(new):
+        yield _event(EventType.MODIFIED, kind, version, new)
+
+
+def _event(type_: EventType, kind: Kind, version: str, read: KubeObject | Unreadable) -> WatchEvent:
+    if isinstance(read, KubeObject):
+        return WatchEvent(type_, kind, version, read.namespace, read.name, object=read)
+    return WatchEvent(type_, kind, version, read.namespace, read.name, problem=read)
+
+
+def _version(read: KubeObject | Unreadable) -> tuple[str, ...]:
+    """What decides whether somebody has to look again; a moved line does not."""
+    return (read.resource_version,) if isinstance(read, KubeObject) else (read.message, read.origin)
+
+
+def _merged(held: Any, wanted: Any, path: str) -> tuple[Any, list[str]]:
+    """What `held` becomes with everything of `wanted` in it, and the paths where it said something else."""
+    if not isinstance(held, dict) or not isinstance(wanted, dict):
+        return wanted, [] if held == wanted else [path.lstrip(".")]
+    result, taken = dict(held), []
+    for name, value in wanted.items():
+        if name in held:
+            result[name], more = _merged(held[name], value, f"{path}.{name}")
+            taken += more
+        else:
+            result[name] = value
+    return result, taken
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    """A copy that JSON can hold, as a cluster would get it. Raises Invalid."""
+    try:
+        copy: dict[str, Any] = json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Invalid(f"The manifest cannot be written as JSON: {str(error)[:200]}.") from None
+    safeyaml.check(copy)
+    return copy
+
+
+def _dumped(body: dict[str, Any]) -> str:
+    """YAML for people; JSON, which is YAML too, where the YAML would be read as something else."""
+    text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=110)
+    return text if safeyaml.load(text, kubectl=True) == body else json.dumps(body, indent=2) + "\n"
+
+
+def _lines(chunk: str) -> str:
+    """A document's own text without the separator that became spaces."""
+    first, _, rest = chunk.partition("\n")
+    return rest if not first.strip() else chunk
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, text)
+    except OSError as error:
+        raise AccessDenied(
+            f"Portico may not write {file}: {error.strerror}.",
+            remedy="Let Portico's user write to the folder.",
+        ) from None
