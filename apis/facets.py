@@ -1,3 +1,4 @@
+# ruff: noqa: S608, SLF001  the statement is put together from our own names; every value is a parameter
 """How many APIs each filter would leave. One statement reads the visible APIs once and counts every facet from that."""
 
 from collections.abc import Iterator
@@ -6,13 +7,16 @@ from dataclasses import dataclass, field
 from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, F, Value
 
+from portal.accounts.models import Team
+
 from .filters import FACETS, CatalogQuery, Facet
-from .models import Api, ApiVersion, Environment, Plan, Publication
+from .models import ApiVersion, Environment, Plan, Publication
 from .querysets import ApiQuerySet
 
 # More values of one facet than a person reads; what is chosen is kept whatever its count.
 MOST_OPTIONS = 60
 SHOWN_OPTIONS = 8
+NOTHING_YET = Publication.DISCOVERED.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +93,33 @@ def _statement(base: str, chosen: set[str]) -> str:
     def others(name: str) -> str:
         return " AND ".join(f"in_{other}" for other in sorted(chosen - {name})) or "TRUE"
 
-    plans, versions_plans = Plan._meta.db_table, ApiVersion.plans.through._meta.db_table
+    plans, offers, teams = (model._meta.db_table for model in (Plan, ApiVersion.plans.through, Team))
     parts = [
         f"SELECT 'found', '', '', count(*) FROM base WHERE {others('')}",
         "SELECT 'total', '', '', count(*) FROM base",
         "SELECT 'teams', '', '', count(DISTINCT team_id) FROM base",
         f"SELECT 'type', type, '', count(*) FROM base WHERE {others('type')} GROUP BY type",
-        f"SELECT 'status', coalesce(status, '{Publication.DISCOVERED}'), '', count(*) FROM base "
-        f"WHERE {others('status')} GROUP BY 2",
+        f"SELECT 'status', coalesce(status, '{NOTHING_YET}'), '', count(*) FROM base WHERE {others('status')} GROUP BY 2",
         f"SELECT 'tag', tag, tag, count(*) FROM base, unnest(tags) AS tag WHERE {others('tag')} GROUP BY tag",
-        f"SELECT 'team', slug, name, n FROM (SELECT team_id, count(*) AS n FROM base WHERE {others('team')} "
-        f"GROUP BY team_id) AS t JOIN {Api.team.field.related_model._meta.db_table} AS team ON team.id = team_id",
-        f"SELECT 'plan', slug, name, n FROM (SELECT plan_id, count(*) AS n FROM base JOIN {versions_plans} AS offered "
-        f"ON offered.apiversion_id = base.version_id WHERE {others('plan')} GROUP BY plan_id) AS p "
-        f"JOIN {plans} AS plan ON plan.id = plan_id AND plan.withdrawn_at IS NULL",
+        f"""
+        SELECT 'team', slug, name, n
+        FROM (SELECT team_id, count(*) AS n FROM base WHERE {others("team")} GROUP BY team_id) AS counted
+        JOIN {teams} AS team ON team.id = team_id
+        """,
+        f"""
+        SELECT 'plan', slug, name, n
+        FROM (
+            SELECT plan_id, count(*) AS n FROM base JOIN {offers} AS offer ON offer.apiversion_id = base.version_id
+            WHERE {others("plan")} GROUP BY plan_id
+        ) AS counted
+        JOIN {plans} AS plan ON plan.id = plan_id AND plan.withdrawn_at IS NULL
+        """,
         *(
             f"SELECT 'environment', '{name}', '', count(*) FROM base WHERE upstreams ? '{name}' AND {others('environment')}"
             for name in Environment.values
         ),
     ]
-    return f"WITH base ({', '.join(columns)}) AS MATERIALIZED ({base}) {' UNION ALL '.join(parts)}"  # noqa: S608
+    return f"WITH base ({', '.join(columns)}) AS MATERIALIZED ({base}) {' UNION ALL '.join(parts)}"
 
 
 def _options(facet: Facet, query: CatalogQuery, rows: list[tuple[str, str, str, int]]) -> Iterator[Option]:

@@ -47,7 +47,7 @@ def first_call(
     environment = environment if environment in urls else next(iter(urls))
     auth = auth if auth in choices else next(iter(choices))
     operation = easiest(list(version.operations.all()[:200]))
-    lines = _proof(auth, operation, credential or {}) + [_call(version, urls[environment], operation, auth)]
+    lines = [*_proof(auth, operation, credential or {}), _call(version, urls[environment], operation, auth)]
     fill_in = {"token": (CLIENT, SECRET), "key": (KEY,), "none": ()}[auth]
     if auth == "token" and credential and credential.get("client_id"):
         fill_in = (SECRET,)

@@ -7,11 +7,10 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 
+from apis import search
+from apis.filters import FACETS, SORTS, CatalogQuery
+from apis.models import Api
 from portal.rest.paging import CursorPage
-
-from .. import search
-from ..filters import FACETS, SORTS, CatalogQuery
-from ..models import Api
 
 PARAMETERS = [
     OpenApiParameter(

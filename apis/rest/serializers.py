@@ -2,10 +2,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from .. import downloads, states
-from ..actions import LONGEST_REASON
-from ..models import Api, ApiVersion, Document, Operation, Plan, SyncProblem, SyncRun
-from ..permissions import can_view_source
+from apis import downloads, states
+from apis.actions import LONGEST_REASON
+from apis.models import Api, ApiVersion, Document, Operation, Plan, SyncProblem, SyncRun
+from apis.permissions import can_view_source
 
 VERSION_EXAMPLE = {
     "version": "2.3.0",

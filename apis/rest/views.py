@@ -21,14 +21,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from apis import actions, downloads, permissions
+from apis.models import Api, ApiVersion, Plan, SyncProblem, SyncRun
+from apis.steps import STEPS
+from apis.views.sync import problems_like
+from apis.views.versions import operations_like
 from portal.errors import NotFound
 from portal.rest.paging import CursorPage
 
-from .. import actions, downloads, permissions
-from ..models import Api, ApiVersion, Operation, Plan, SyncProblem, SyncRun
-from ..steps import STEPS
-from ..views.sync import problems_like
-from ..views.versions import operations_like
 from . import serializers
 from .filters import PARAMETERS, CatalogFilter, CatalogPage
 

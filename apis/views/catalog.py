@@ -8,10 +8,11 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from .. import facets, permissions, search
-from ..filters import SORT_LABELS, VIEWS, CatalogQuery
-from ..models import Api
-from ..querysets import ApiQuerySet
+from apis import facets, permissions, search
+from apis.filters import SORT_LABELS, VIEWS, CatalogQuery
+from apis.models import Api
+from apis.querysets import ApiQuerySet
+
 from .listing import page_of, pager
 
 

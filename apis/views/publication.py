@@ -7,11 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
+from apis import actions, permissions
+from apis.models import ApiVersion, Publication
+from apis.steps import STEPS, Step
 from portal.errors import Conflict, Forbidden, Invalid
 
-from .. import actions, permissions
-from ..models import ApiVersion, Publication
-from ..steps import STEPS, Step
 from .listing import page_of, pager
 
 

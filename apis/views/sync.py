@@ -11,12 +11,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from apis import actions, permissions
+from apis.models import ApiVersion, Plan, SyncProblem, SyncRun
+from apis.querysets import SyncProblemQuerySet
 from portal.accounts.models import User
 from portal.accounts.roles import Permission, can
 
-from .. import actions, permissions
-from ..models import ApiVersion, Plan, SyncProblem, SyncRun
-from ..querysets import SyncProblemQuerySet
 from .listing import page_of, pager
 
 RUNS_A_CLUSTER = 5

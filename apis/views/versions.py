@@ -10,10 +10,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from .. import downloads, permissions, states
-from ..first_call import AUTH_LABELS, auth_choices, first_call
-from ..models import Api, ApiVersion, Document, Operation, Plan, SyncProblem
-from ..steps import steps_from
+from apis import downloads, permissions, states
+from apis.first_call import AUTH_LABELS, auth_choices, first_call
+from apis.models import Api, ApiVersion, Document, Operation, Plan, SyncProblem
+from apis.steps import steps_from
+
 from .listing import page_of, pager
 
 OPERATIONS_A_PAGE = 50
