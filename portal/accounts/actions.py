@@ -20,6 +20,19 @@ def welcome(*, user: User) -> Team:
 
 
 @transaction.atomic
+def rename_user(*, user: User, name: str, by: User) -> User:
+    """Raises Forbidden for anybody but the person and admins."""
+    if by != user:
+        check(by, Permission.MANAGE_PORTAL)
+    if not name.strip():
+        raise Invalid("A person needs a name.", field="name")
+    user.name = name.strip()
+    user.save(update_fields=["name"])
+    record("user_renamed", user, by=by)
+    return user
+
+
+@transaction.atomic
 def create_team(*, name: str, by: User) -> Team:
     check(by, Permission.CREATE_TEAM)
     name = name.strip()

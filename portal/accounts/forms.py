@@ -1,5 +1,7 @@
 from django import forms
 
+from portal.accounts.models import Team, TeamRole, User
+
 
 class SignupForm(forms.Form):
     """What sign-up asks beyond e-mail and password."""
@@ -8,3 +10,29 @@ class SignupForm(forms.Form):
 
     def signup(self, request: object, user: object) -> None:
         """allauth calls this; AccountAdapter.save_user has done the work."""
+
+
+class AccountForm(forms.ModelForm):
+    class Meta:
+        model = User
+        fields = ("name",)
+        labels = {"name": "Your name"}
+        help_texts = {"name": "As others see it beside what you approve and change."}
+
+
+class TeamForm(forms.Form):
+    name = forms.CharField(max_length=120, label="Name of the new team")
+
+
+class MemberForm(forms.Form):
+    email = forms.EmailField(label="Their e-mail", help_text="They must have signed up.")
+    role = forms.ChoiceField(choices=TeamRole.choices, initial=TeamRole.MEMBER)
+
+
+class GrantForm(forms.Form):
+    cluster = forms.CharField(max_length=63)
+    namespace = forms.CharField(max_length=63)
+    team = forms.ModelChoiceField(Team.objects.filter(personal=False), to_field_name="slug", empty_label=None)
+    auto_publish = forms.BooleanField(
+        required=False, label="Publish at once what asks for automatic approval", help_text="Otherwise each version waits for a publisher."
+    )

@@ -17,6 +17,14 @@ class TeamQuerySet(models.QuerySet["Team"]):
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    def visible_to(self, user: "User") -> Self:
+        """What concerns the person's teams, or was done by the person; an admin sees all."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_admin:
+            return self
+        return self.filter(models.Q(team__memberships__user=user) | models.Q(by=user)).distinct()
+
     def about(self, target: models.Model) -> Self:
         """Newest first, with the people's names loaded."""
         return self.filter(target_type=target._meta.label, target_id=target.public_id).select_related("by")  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from apis.models import Api, Plan
 from portal.accounts.models import Team
 from portal.errors import Invalid
 from portal.rest.idempotency import idempotent
+from portal.rest.inputs import valid
 
 from .. import actions
 from ..models import Application, Subscription, SubscriptionStatus
@@ -69,7 +70,7 @@ class Applications(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        data = _valid(serializers.NewApplicationInput, request)
+        data = valid(serializers.NewApplicationInput, request)
         team = Team.objects.visible_to(request.user).filter(slug=data.pop("team")).first()
         if team is None:
             raise Invalid("There is no such team among yours.", field="team")
@@ -81,7 +82,7 @@ class Applications(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
         responses=serializers.ApplicationSerializer,
     )
     def update(self, request: Request, id: str) -> Response:  # noqa: A002
-        data = _valid(serializers.ApplicationInput, request)
+        data = valid(serializers.ApplicationInput, request)
         return self._answer(actions.update_application(application=self.get_object(), **data, by=request.user))
 
     @extend_schema(summary="Delete an application: its subscriptions end, its credentials are refused", responses={204: None})
@@ -136,7 +137,7 @@ class Subscriptions(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        data = _valid(serializers.NewSubscriptionInput, request)
+        data = valid(serializers.NewSubscriptionInput, request)
         application = Application.objects.visible_to(request.user).filter(public_id=data["application"]).first()
         api = Api.objects.visible_to(request.user).filter(slug=data["api"]).first()
         plan = Plan.objects.live().filter(slug=data["plan"]).first()
@@ -149,15 +150,15 @@ class Subscriptions(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
 
     @_decision("Grant the request that waits", scope="portal:publish")
     def approve(self, request: Request, id: str) -> Response:  # noqa: A002
-        return self._act(actions.approve, **_valid(serializers.ReasonInput, request))
+        return self._act(actions.approve, **valid(serializers.ReasonInput, request))
 
     @_decision("Refuse the request that waits", scope="portal:publish")
     def reject(self, request: Request, id: str) -> Response:  # noqa: A002
-        return self._act(actions.reject, **_valid(serializers.ReasonInput, request))
+        return self._act(actions.reject, **valid(serializers.ReasonInput, request))
 
     @_decision("Refuse its calls until it is resumed", scope="portal:publish")
     def suspend(self, request: Request, id: str) -> Response:  # noqa: A002
-        return self._act(actions.suspend, **_valid(serializers.ReasonInput, request))
+        return self._act(actions.suspend, **valid(serializers.ReasonInput, request))
 
     @_decision("Let its calls through again", scope="portal:publish", body=None)  # type: ignore[arg-type]
     def resume(self, request: Request, id: str) -> Response:  # noqa: A002
@@ -165,7 +166,7 @@ class Subscriptions(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
 
     @_decision("Move to another plan", scope="portal:subscribe", body=serializers.PlanInput)
     def change_plan(self, request: Request, id: str) -> Response:  # noqa: A002
-        data = _valid(serializers.PlanInput, request)
+        data = valid(serializers.PlanInput, request)
         plan = Plan.objects.live().filter(slug=data["plan"]).first()
         if plan is None:
             raise Invalid("There is no such plan.", field="plan")
@@ -184,9 +185,3 @@ class Subscriptions(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
 
     def _answer(self, row: Subscription, code: int = 200) -> Response:
         return Response(self.get_serializer(row).data, status=code)
-
-
-def _valid(kind: type[Any], request: Request) -> dict[str, Any]:
-    serializer = kind(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)

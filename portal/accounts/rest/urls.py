@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+from django.urls import path
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern] = []
+from . import views
+
+router = SimpleRouter()
+router.register("teams", views.Teams, basename="rest-teams")
+router.register("namespace-grants", views.Grants, basename="rest-grants")
+router.register("audit-events", views.Audit, basename="rest-audit")
+urlpatterns = [path("me/", views.Me.as_view(), name="rest-me"), *router.urls]

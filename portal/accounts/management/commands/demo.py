@@ -1,0 +1,35 @@
+"""Makes the demo people and says who they are, for `manage.py up` to print."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.accounts import demo
+
+
+class Command(BaseCommand):
+    help = "Create the demo people, teams and namespace grants (demo mode only)."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEMO:
+            raise CommandError("This is not demo mode (PORTICO_DEMO=1): no demo people are made here.")
+        passwords = settings.STATE_DIR / "demo-passwords.json"
+        demo.seed(passwords)
+        people = demo.people(passwords)
+        gateway = settings.GATEWAY_URLS["production"]
+        shown = {
+            "people": people,
+            "try": [
+                f"curl -i {gateway}/status/v1/status",
+                f"curl -i {gateway}/products/v2/products",
+                f"curl -s {settings.PORTAL_URL}/api/v1/apis/ | python3 -m json.tool | head -40",
+            ],
+        }
+        path = settings.STATE_DIR / "demo.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(shown))
+        if options["verbosity"]:
+            for person in people:
+                self.stdout.write(f"{person['email']:<26}{person['password']:<28}{person['role']}")
