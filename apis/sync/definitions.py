@@ -1,0 +1,131 @@
+"""The definition text of a version: read before the transaction, stored in it."""
+
+import hashlib
+import logging
+from dataclasses import dataclass, field
+
+from apis import definitions
+from apis.models import ApiType, ApiVersion, Document, Operation
+from apis.sources import Problem, PublishedApi
+from portal.errors import Invalid
+
+from .surroundings import field_of
+
+logger = logging.getLogger(__name__)
+
+# Types whose text has no operations that Portico reads: it is kept and offered for download.
+KEPT_UNREAD = {ApiType.GRPC: "protobuf", ApiType.SOAP: "wsdl"}
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What the definition of one version says. `problems` not empty and no `definition`: it could not be read."""
+
+    definition: definitions.Definition | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def unreadable(self) -> bool:
+        return self.definition is None and bool(self.problems)
+
+
+def parse(published: PublishedApi) -> Parsed:
+    """Parse the text and put the object's own scopes over the definition's. Never raises for what a text holds."""
+    if published.definition is None:
+        return Parsed()
+    try:
+        definition = definitions.parse(published.definition.text)
+    except Invalid as error:
+        if published.type in KEPT_UNREAD:
+            return Parsed(definitions.Definition(format=KEPT_UNREAD[ApiType(published.type)]))
+        return Parsed(problems=[_problem(published, error.message, error.remedy)])
+    except Exception:
+        logger.exception("the definition of %s cannot be parsed", published.ref)
+        message = "Portico could not read this definition."
+        return Parsed(
+            problems=[_problem(published, message, "Check it with another tool, and report it to Portico.")]
+        )
+    return Parsed(definition, _unknown_operations(published, definition))
+
+
+def _problem(published: PublishedApi, message: str, remedy: str) -> Problem:
+    origin = published.definition.origin if published.definition else ""
+    return Problem(
+        ref=published.ref,
+        field=field_of(published.ref, "definition"),
+        message=f"{origin}: {message}" if origin else message,
+        remedy=remedy or "Mend the text; it is read again at once.",
+        origin=origin,
+    )
+
+
+def _unknown_operations(published: PublishedApi, definition: definitions.Definition) -> list[Problem]:
+    """Scopes stated for an operation that is not there protect nothing, so their author has to know."""
+    known = {(operation.method, operation.path) for operation in definition.operations}
+    unknown = [
+        f"{o.method} {o.path}" for o in published.security.scopes if (o.method.upper(), o.path) not in known
+    ]
+    if not unknown:
+        return []
+    return [
+        Problem(
+            ref=published.ref,
+            field=field_of(published.ref, "security.scopes"),
+            message=f"The definition has no operation {', '.join(unknown[:10])}.",
+            remedy="Write method and path as the definition does, without the base path.",
+        )
+    ]
+
+
+def store(version: ApiVersion, published: PublishedApi, parsed: Parsed) -> None:
+    """Point `version` at the Document of this text, a new one for a new text; replace the operations if they differ."""
+    version.document = _document(version, published, parsed)
+    version.save(update_fields=["document"])
+    wanted = _operations(version, published, parsed)
+    recorded = list(version.operations.all())
+    if [_content(row) for row in recorded] == [_content(row) for row in wanted]:
+        return
+    version.operations.all().delete()
+    Operation.objects.bulk_create(wanted, batch_size=1000)
+
+
+def _document(version: ApiVersion, published: PublishedApi, parsed: Parsed) -> Document | None:
+    if published.definition is None or parsed.definition is None:
+        return None
+    text, definition = published.definition.text, parsed.definition
+    findings = [{"code": f.code, "message": f.message, "line": f.line} for f in definition.findings]
+    document, created = Document.objects.get_or_create(
+        version=version,
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        defaults={
+            "format": definition.format,
+            "text": text,
+            "findings": findings,
+            "scopes": dict(definition.scopes),
+        },
+    )
+    if not created and document.findings != findings:  # the text is the same, the reader has learnt
+        document.findings, document.scopes = findings, dict(definition.scopes)
+        document.save(update_fields=["findings", "scopes"])
+    return document
+
+
+def _operations(version: ApiVersion, published: PublishedApi, parsed: Parsed) -> list[Operation]:
+    stated = {(entry.method.upper(), entry.path): list(entry.scopes) for entry in published.security.scopes}
+    return [
+        Operation(
+            version=version,
+            position=position,
+            method=operation.method,
+            path=operation.path,
+            operation_id=operation.operation_id[:200],
+            summary=operation.summary[:300],
+            scopes=stated.get((operation.method, operation.path), list(operation.scopes)),
+            deprecated=operation.deprecated,
+        )
+        for position, operation in enumerate(parsed.definition.operations if parsed.definition else ())
+    ]
+
+
+def _content(row: Operation) -> tuple[object, ...]:
+    return (row.position, row.method, row.path, row.operation_id, row.summary, row.scopes, row.deprecated)

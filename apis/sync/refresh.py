@@ -1,0 +1,172 @@
+"""One object, read again and carried into the catalog: what full sync and watch both end in."""
+
+import logging
+from collections import Counter, deque
+from collections.abc import Iterable
+from functools import partial
+
+from django.db import DataError, IntegrityError, transaction
+
+from apis.models import SyncProblem
+from apis.sources import LookUp, ObjectRef, Problem, PublishedApi, Reading, Source, kinds, source_of
+from portal.errors import ClusterUnavailable, Invalid, NotFound, PorticoError
+from portal.kube import Cluster, Kind, KindNotInstalled, KubeObject
+from portal.locks import one_at_a_time, transaction_lock
+
+from . import conditions, conflicts, definitions, plans, problems, versions
+from .compare import UNREADABLE, Key, fingerprints
+from .dependencies import PLAN, Needed, Noting, dependants
+from .recorded import recorded
+from .surroundings import Surroundings
+from .versions import Applied
+
+logger = logging.getLogger(__name__)
+
+KINDS = {str(kind): kind for kind in kinds()}
+CRD = Kind(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
+)
+# An object may be read again because of what another one gave up or brought; this often at most in one go.
+MOST_READINGS = 3
+
+
+def settle(cluster: Cluster, keys: Iterable[Key]) -> Counter[str]:
+    """Read these objects again, and those that waited for them. Returns how many rows were created, updated, withdrawn.
+
+    Raises:
+        ClusterUnavailable: what was done until then stays done, and doing all of it again does no harm.
+    """
+    waiting, readings, counts = deque(keys), Counter[Key](), Counter[str]()
+    while waiting:
+        key = waiting.popleft()
+        readings[key] += 1
+        if readings[key] > MOST_READINGS or key.kind not in KINDS:
+            continue
+        done = refresh(cluster, key)
+        counts += done.counts
+        followers = _followers(cluster.name, done)
+        waiting.extend(follower for follower in followers if follower != key and follower not in waiting)
+    return counts
+
+
+def refresh(cluster: Cluster, key: Key) -> Applied:
+    """Read the object as it is now and make the catalog say the same.
+
+    Readings of one object wait for each other, so the later one never loses to an earlier one that was slower.
+    """
+    kind = KINDS[key.kind]
+    source = source_of(kind)
+    if source is None:
+        return Applied()
+    with one_at_a_time(f"object {cluster.name} {' '.join(key)}"):
+        obj, reading = _observe(cluster, source, key)
+        ref = ref_of(cluster.name, key, obj)
+        done = _carry(ref, reading)
+    if obj is not None and done.changed:
+        conditions.write(cluster, obj, ref)
+    return done
+
+
+def _observe(cluster: Cluster, source: Source, key: Key) -> tuple[KubeObject | None, Reading]:
+    """The object and what it says; nothing at all only where the cluster said clearly that it is gone."""
+    ref = ref_of(cluster.name, key, None)
+    noting = Noting(ref, partial(look_up, cluster))
+    obj, reading = None, Reading()
+    try:
+        obj = cluster.get(source.kind, namespace=key.namespace, name=key.name)
+        reading = read(source, obj, noting)
+    except KindNotInstalled as error:
+        if not kind_is_gone(cluster, source.kind):
+            raise ClusterUnavailable(error.message, remedy=error.remedy) from error
+    except NotFound:
+        pass
+    except Invalid as error:
+        reading = Reading(problems=(Problem(ref, error.field, error.message, error.remedy),))
+    noting.finish(reading)
+    return obj, reading
+
+
+def look_up(cluster: Cluster, kind: Kind, namespace: str, name: str) -> KubeObject | None:
+    """For sources: the object, None if there is none or none that can be read."""
+    try:
+        return cluster.get(kind, namespace=namespace, name=name)
+    except (NotFound, Invalid):
+        return None
+
+
+def kind_is_gone(cluster: Cluster, kind: Kind) -> bool:
+    """Whether the cluster itself says that the kind's CRD is not there.
+
+    A proxy in front of a broken cluster also answers "404 page not found", and must not empty the catalog.
+    """
+    try:
+        cluster.get(CRD, namespace="", name=kind.resource)
+    except KindNotInstalled:
+        return False
+    except NotFound:
+        return True
+    except PorticoError:
+        return False
+    return False
+
+
+def ref_of(cluster: str, key: Key, obj: KubeObject | None) -> ObjectRef:
+    uid, generation = (obj.uid, obj.generation) if obj else ("", 0)
+    return ObjectRef(cluster, key.kind, key.namespace, key.name, uid, generation)
+
+
+def read(source: Source, obj: KubeObject, look_up: LookUp) -> Reading:
+    """What the object says. Sources raise for nothing that an object holds; should one, this object alone is unreadable."""
+    try:
+        return source.read(obj, look_up)
+    except PorticoError:
+        raise
+    except Exception:
+        logger.exception("%s %s/%s cannot be read", obj.kind, obj.namespace, obj.name)
+        ref = ref_of(obj.cluster, Key(str(obj.kind), obj.namespace, obj.name), obj)
+        message = "Portico failed to read this object."
+        return Reading(
+            problems=(Problem(ref, "", message, "Report it to Portico, with the object.", obj.origin),)
+        )
+
+
+def _carry(ref: ObjectRef, reading: Reading) -> Applied:
+    """Apply the reading in one small transaction, unless the catalog says it already."""
+    key = Key(ref.kind, ref.namespace, ref.name)
+    observed = fingerprints(reading, Surroundings(ref.cluster))
+    if UNREADABLE not in observed and observed == recorded(ref.cluster, key).get(key, frozenset()):
+        return Applied()
+    parsed = {
+        versions.key_of(entry): definitions.parse(entry)
+        for entry in reading.published
+        if isinstance(entry, PublishedApi)
+    }
+    try:
+        return _apply(ref, reading, parsed)
+    except (DataError, IntegrityError, ValueError) as error:
+        logger.warning("%s %s/%s cannot be stored: %s", ref.kind, ref.namespace, ref.name, error)
+        message = f"It holds what Portico cannot store: {str(error).splitlines()[0][:300]}"
+        problem = Problem(
+            ref, "", message, "Look for texts that are too long and values that are out of range."
+        )
+        return _apply(ref, Reading(problems=(*reading.problems, problem)), {})
+
+
+@transaction.atomic
+def _apply(ref: ObjectRef, reading: Reading, parsed: versions.Definitions) -> Applied:
+    # What two objects cannot both have is decided by one at a time.
+    transaction_lock("apis.sync")
+    around = Surroundings(ref.cluster)
+    done = versions.apply(ref, reading, parsed, around)
+    plans.apply(ref, reading, around, done)
+    done.changed = problems.keep(ref, [*reading.problems, *done.problems]) or bool(done.counts)
+    return done
+
+
+def _followers(cluster: str, done: Applied) -> set[Key]:
+    """Objects that name a plan which came or went, and those that want a name or path which is free now."""
+    found = {key for plan in done.plan_keys for key in dependants(cluster, Needed(PLAN, "", plan))}
+    if done.freed:
+        contested = SyncProblem.objects.filter(cluster=cluster, field__in=conflicts.CONTESTED)
+        found |= {Key(*row) for row in contested.values_list("kind", "namespace", "object_name")}
+    return found

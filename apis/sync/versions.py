@@ -1,0 +1,273 @@
+"""One object's versions into the catalog. Everything here runs in the transaction that `refresh` opened."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+
+from django.utils import timezone
+
+from apis import catalog
+from apis.models import Api, ApiVersion, Publication
+from apis.querysets import ApiVersionQuerySet
+from apis.signals import version_changed
+from apis.sources import ObjectRef, Problem, PublishedApi, Reading
+from portal.accounts.audit import record
+
+from . import conflicts, definitions
+from .compare import fingerprint
+from .definitions import Parsed
+from .surroundings import Surroundings
+
+# (key, version) of a PublishedApi -> its parsed definition
+Definitions = Mapping[tuple[str, str], Parsed]
+
+
+@dataclass
+class Applied:
+    """What one object did to the catalog.
+
+    `changed`: what Portico says about the object may be different now. `freed`: a version or path that another object
+    may have waited for. `plan_keys`: plans that came or went.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+    changed: bool = False
+    freed: bool = False
+    plan_keys: set[str] = field(default_factory=set)
+
+
+def live_rows(ref: ObjectRef) -> list[ApiVersion]:
+    """The versions that stand in the catalog because of this object."""
+    return list(_rows_of(ref))
+
+
+def _rows_of(ref: ObjectRef) -> ApiVersionQuerySet:
+    rows = ApiVersion.objects.filter(
+        cluster=ref.cluster,
+        kind=ref.kind,
+        namespace=ref.namespace,
+        object_name=ref.name,
+        withdrawn_at__isnull=True,
+    )
+    return rows.select_related("api").order_by("pk")
+
+
+def _locked(rows: ApiVersionQuerySet) -> ApiVersionQuerySet:
+    """Versions are locked before their Api, as `apis.actions` does."""
+    return rows.select_for_update(of=("self",))
+
+
+def apply(ref: ObjectRef, reading: Reading, parsed: Definitions, around: Surroundings) -> Applied:
+    """Make the catalog say what the object says: withdraw what it no longer has, then add and change the rest."""
+    done = Applied()
+    # Several versions may come of one object; all of them are the object's own.
+    reading = replace(reading, published=tuple(replace(entry, ref=ref) for entry in reading.published))
+    live = list(_locked(_rows_of(ref)))
+    published = [entry for entry in reading.published if isinstance(entry, PublishedApi)]
+    accepted = [entry for entry in published if _is_acceptable(entry, parsed[key_of(entry)], around, done)]
+    # A version may be missing because of what is wrong with the object: then its last good state stays.
+    kept = bool(reading.problems or len(accepted) < len(published)) and len(accepted) < len(live)
+    wanted = {key_of(entry) for entry in accepted}
+    for row in live:
+        if (row.api.key, row.version) not in wanted:
+            if kept:
+                _mark_stale(row)
+            else:
+                _withdraw(row, done)
+    for entry in accepted:
+        _apply_one(entry, parsed[key_of(entry)], around, fingerprint(entry, reading.problems, around), done)
+    return done
+
+
+def key_of(published: PublishedApi) -> tuple[str, str]:
+    """What tells the versions that one object publishes apart."""
+    return published.key, published.version
+
+
+def _is_acceptable(published: PublishedApi, parsed: Parsed, around: Surroundings, done: Applied) -> bool:
+    """Notes everything wrong with it. A missing grant or plan is said and is no reason to leave the API out."""
+    refusal = conflicts.refusal(published)
+    done.problems += [*refusal, *parsed.problems, *around.problems(published)]
+    return not refusal and not parsed.unreadable
+
+
+def _apply_one(
+    published: PublishedApi, parsed: Parsed, around: Surroundings, content_hash: str, done: Applied
+) -> None:
+    ref = published.ref
+    api = Api.objects.filter(cluster=ref.cluster, namespace=ref.namespace, key=published.key).first()
+    api = api or _create_api(published)
+    row = _locked(api.versions.filter(version=published.version)).first()
+    row = row or ApiVersion(api=api, version=published.version)
+    row.api = api
+    _set_team(api, published, around)
+    before = _gateway_view(row)
+    event = _move(row, published, around)
+    done.counts["updated" if before else "created"] += 1
+    done.freed |= before is not None and before.base_path != published.base_path
+    _write(row, published, parsed, around, content_hash)
+    _audit(row, event)
+    _tell(row, event or "updated", before)
+
+
+def _create_api(published: PublishedApi) -> Api:
+    ref = published.ref
+    slug = catalog.free_slug(Api, published.key, f"{published.key}-{ref.namespace}")
+    return Api.objects.create(
+        slug=slug,
+        cluster=ref.cluster,
+        namespace=ref.namespace,
+        key=published.key,
+        name=published.display_name[:120],
+    )
+
+
+def _set_team(api: Api, published: PublishedApi, around: Surroundings) -> None:
+    """The grant for the namespace says whose it is, whatever the object says."""
+    grant = around.grants.get(published.ref.namespace)
+    team = grant.team if grant else None
+    if api.team_id != (team and team.pk):
+        api.team = team
+        api.save(update_fields=["team"])
+
+
+def _move(row: ApiVersion, published: PublishedApi, around: Surroundings) -> str:
+    """Take the steps of the status that the object asks for. Returns what happened in one word, "" for nothing of note."""
+    event = "discovered" if row.pk is None else "returned" if row.withdrawn_at else ""
+    if not event and row.uid and published.ref.uid and row.uid != published.ref.uid:
+        event = "recreated"
+    grant = around.grants.get(published.ref.namespace)
+    asks = published.approval == "automatic" and grant is not None and grant.auto_publish
+    if asks and row.status == Publication.DISCOVERED:
+        row.move_to(Publication.PUBLISHED)
+        row.published_at = timezone.now()
+        event = "published"
+    if published.deprecated:
+        event = _deprecate(row, published) or event
+    elif row.deprecated_in_object:
+        event = _take_deprecation_back(row) or event
+    return event
+
+
+def _deprecate(row: ApiVersion, published: PublishedApi) -> str:
+    row.sunset_on, row.successor, row.deprecated_in_object = published.sunset, published.successor, True
+    if row.status != Publication.PUBLISHED:
+        return ""
+    row.move_to(Publication.DEPRECATED)
+    row.deprecated_at = timezone.now()
+    return "deprecated"
+
+
+def _take_deprecation_back(row: ApiVersion) -> str:
+    """The object said deprecated and says so no longer. What a publisher deprecated by hand stays so."""
+    row.sunset_on, row.successor, row.deprecated_in_object = None, "", False
+    if row.status != Publication.DEPRECATED:
+        return ""
+    row.move_to(Publication.PUBLISHED)
+    row.deprecated_at = None
+    return "published"
+
+
+def _write(
+    row: ApiVersion, published: PublishedApi, parsed: Parsed, around: Surroundings, content_hash: str
+) -> None:
+    ref = published.ref
+    row.cluster, row.kind, row.namespace, row.object_name = ref.cluster, ref.kind, ref.namespace, ref.name
+    row.uid, row.generation = ref.uid, ref.generation
+    row.base_path = published.base_path
+    row.upstreams = {name: asdict(upstream) for name, upstream in published.upstreams.items()}
+    security = published.security
+    row.security = {"oauth2": security.oauth2, "api_key": security.api_key, "public": security.public}
+    row.mediation = asdict(published.mediation)
+    row.stated_only = list(published.stated_only)
+    row.conditions = [asdict(condition) for condition in published.conditions]
+    row.wants_approval = published.approval
+    row.presentation = _presentation(published, parsed)
+    row.content_hash, row.stale, row.withdrawn_at, row.seen_at = content_hash, False, None, timezone.now()
+    row.save()
+    plans = (around.plan(ref.namespace, name) for name in published.plans)
+    row.plans.set([plan for plan in plans if plan is not None])
+    definitions.store(row, published, parsed)
+
+
+def _presentation(published: PublishedApi, parsed: Parsed) -> dict[str, object]:
+    """What the Api shows; the definition's description where the object has none."""
+    description = published.description or (parsed.definition.description if parsed.definition else "")
+    first_line = next((line.strip(" #*") for line in description.splitlines() if line.strip(" #*")), "")
+    return {
+        "name": published.display_name[:120],
+        "summary": (published.summary or first_line)[:300],
+        "description": description,
+        "type": published.type,
+        "contact": published.contact[:254],
+        "visibility": published.visibility,
+        "tags": [tag[:40] for tag in published.tags],
+    }
+
+
+def _withdraw(row: ApiVersion, done: Applied) -> None:
+    """A tombstone: no longer on sale or served, and nothing of its subscribers is deleted."""
+    before = _gateway_view(row)
+    row.withdrawn_at, row.stale = timezone.now(), False
+    row.save(update_fields=["withdrawn_at", "stale"])
+    done.counts["withdrawn"] += 1
+    done.freed = True
+    _audit(row, "withdrawn")
+    _tell(row, "withdrawn", before)
+
+
+def _mark_stale(row: ApiVersion) -> None:
+    if not row.stale:
+        row.stale = True
+        row.save(update_fields=["stale"])
+
+
+def _audit(row: ApiVersion, event: str) -> None:
+    if event:
+        record(
+            f"version_{event}",
+            row,
+            by=None,
+            team=row.api.team,
+            object=f"{row.kind} {row.object_path}",
+            uid=row.uid,
+        )
+
+
+@dataclass(frozen=True)
+class GatewayView:
+    """What the gateway enforces of a version."""
+
+    served: bool
+    status: str
+    base_path: str
+    upstreams: dict[str, object]
+    security: dict[str, object]
+    mediation: dict[str, object]
+    plans: frozenset[int]
+    operations: tuple[object, ...]
+
+
+def _gateway_view(row: ApiVersion) -> GatewayView | None:
+    if row.pk is None:
+        return None
+    return GatewayView(
+        served=row.served,
+        status=row.status,
+        base_path=row.base_path,
+        upstreams=row.upstreams,
+        security=row.security,
+        mediation=row.mediation,
+        plans=frozenset(row.plans.values_list("pk", flat=True)),
+        operations=tuple(row.operations.order_by("position").values_list("method", "path", "scopes")),
+    )
+
+
+def _tell(row: ApiVersion, event: str, before: GatewayView | None) -> None:
+    """Notice for those above, where the gateway has something to do; the catalog follows in any case."""
+    after = _gateway_view(row)
+    if after != before and (row.served or (before is not None and before.served)):
+        version_changed.send(sender=ApiVersion, instance=row, event=event, by=None)
+    else:
+        catalog.refresh(row.api)
