@@ -23,7 +23,7 @@ from portal.embedded.postgres import EmbeddedPostgres
 from portal.embedded.processes import StartFailed, describe, kill_group, spawn
 from portal.embedded.stack import MARKER, ROOT, Service, Stack
 
-STARTS_ALLOWED = 3  # a service that never got ready and has ended this often stops everything
+STARTS_ALLOWED = 3  # a service that ends this often before the stack is ready stops everything
 READY_SECONDS = 90.0
 SETTLED_SECONDS = 30.0  # one that ran this long begins its back-off anew
 LONGEST_PAUSE = 10.0
@@ -137,15 +137,23 @@ class Supervisor:
         for child in self.children:
             self._start_when_possible(child)
 
-    def wait_ready(self, *, also: Callable[[], bool] = lambda: True) -> None:
-        """Watch over the children until each that can tell is ready, and `also` holds. Raises StartFailed."""
+    def wait_ready(self) -> None:
+        """Watch over the children until each that can tell is ready.
+
+        Raises StartFailed where that takes too long or one of them keeps ending: at a start that is a fault to read
+        about, later it is one to restore.
+        """
         deadline = time.monotonic() + READY_SECONDS
-        while not (all(self._is_ready(child) for child in self.children) and also()):
+        while late := [child.service.name for child in self.children if not self._is_ready(child)]:
             self.tick()
+            for child in self.children:
+                if child.ends >= STARTS_ALLOWED:
+                    log = self.stack.log(child.service.name)
+                    raise StartFailed(f"{child.service.name} does not start: {last_line(log)} (see {log})")
             if time.monotonic() > deadline:
-                late = [child.service.name for child in self.children if not child.was_ready]
+                late = ", ".join(child.service.name for child in self.children if not child.was_ready)
                 raise StartFailed(
-                    f"not ready after {READY_SECONDS:.0f} s: {', '.join(late)} (see {self.stack.state}/logs)"
+                    f"not ready after {READY_SECONDS:.0f} s: {late} (see {self.stack.state}/logs)"
                 )
             time.sleep(TICK)
 
@@ -184,11 +192,10 @@ class Supervisor:
             child.ends = 0
         child.ends += 1
         child.process = None
-        name, log = child.service.name, self.stack.log(child.service.name)
-        if not child.was_ready and child.ends >= STARTS_ALLOWED:
-            raise StartFailed(f"{name} does not start: {last_line(log)} (see {log})")
         child.not_before = time.monotonic() + child.pause
-        self._say(f"{name} ended ({_ending(process.returncode)}); starting it again in {child.pause:.1f} s")
+        self._say(
+            f"{child.service.name} ended ({_ending(process.returncode)}); starting it again in {child.pause:.1f} s"
+        )
 
     def _start_when_possible(self, child: Child) -> None:
         service = child.service
@@ -209,7 +216,7 @@ class Supervisor:
         if child.was_ready or child.process is None:
             return child.was_ready
         probe = child.service.ready
-        child.was_ready = probe() if probe else time.monotonic() - child.started > 1.0
+        child.was_ready = probe is None or probe()
         if child.was_ready and probe:
             self._say(f"{child.service.name} ready {time.monotonic() - self._began:.1f} s")
         return child.was_ready

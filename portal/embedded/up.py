@@ -8,11 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from portal.embedded import assets
+from portal.embedded.ports import http_status
 from portal.embedded.postgres import EmbeddedPostgres
 from portal.embedded.processes import describe
 from portal.embedded.stack import ROOT, Stack, check_public_ports, ensure_secret, load, services
 from portal.embedded.supervisor import Stopped, Supervisor, stop_on_signals
 from portal.errors import PorticoError
+
+DEMO_SECONDS = 30.0
+NOT_SERVED = (None, 404, 500, 502, 503, 504)
 
 
 def main() -> int:
@@ -76,7 +80,22 @@ def _start(stack: Stack, supervisor: Supervisor) -> None:
     collected()
     supervisor.start(planned)
     supervisor.wait_ready()
+    _wait_for_demo(stack, supervisor)
     print(_welcome(stack, time.monotonic() - began), flush=True)
+
+
+def _wait_for_demo(stack: Stack, supervisor: Supervisor) -> None:
+    """What the last lines tell people to try works when they read it: the first sync has reached the gateway."""
+    addresses = [
+        word for command in _demo(stack)["try"] for word in command.split() if word.startswith("http")
+    ]
+    deadline = time.monotonic() + DEMO_SECONDS
+    while any(http_status(address) in NOT_SERVED for address in addresses):
+        supervisor.tick()
+        if time.monotonic() > deadline:
+            say(f"the demo APIs are not served yet (see {stack.state}/logs)")
+            return
+        time.sleep(0.1)
 
 
 def _collect_static(stack: Stack, supervisor: Supervisor) -> Callable[[], None]:
