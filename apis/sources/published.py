@@ -152,7 +152,6 @@ class PublishedPlan:
     quota_requests: int | None = None
     quota_period: str = ""
     approval: str = "manual"
-    stated_only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,14 @@ def old_one(data: dict[str, Any], wanted: dict[str, str], ref: str) -> Answer:
     return (status, old_order(order)) if status == 200 else (status, order)
 
 
+def old_placed(data: dict[str, Any], wanted: dict[str, str]) -> Answer:
+    return 201, old_order(ORDERS[1])
+
+
+def cancelled(data: dict[str, Any], wanted: dict[str, str], ref: str) -> Answer:
+    return 204, None
+
+
 def orders(data: dict[str, Any], wanted: dict[str, str]) -> Answer:
     return 200, {"items": picked(ORDERS, "state", wanted)}
 
@@ -213,6 +221,10 @@ class Root:
         return ORDERS[1] | {"id": "o-1004", "lines": [{"sku": sku, "quantity": quantity}]}
 
 
+def old_price(product: dict[str, Any], info: Any) -> float:
+    return product["price_cents"] / 100
+
+
 @cache
 def schema() -> Any:
     """The schema, from the manifest that publishes it."""
@@ -226,7 +238,7 @@ def schema() -> Any:
         if found["kind"] == "ConfigMap"
     )
     built = build_schema(text)
-    built.type_map["Product"].fields["price"].resolve = lambda product, info: product["price_cents"] / 100
+    built.type_map["Product"].fields["price"].resolve = old_price
     return built
 
 
@@ -240,12 +252,12 @@ ROUTES: list[tuple[str, re.Pattern[str], Give]] = [
         ("POST", f"/products/{REF}/reviews", review),
         ("GET", "/categories", categories),
         ("GET", "/v1/orders", old_orders),
-        ("POST", "/v1/orders", lambda data, wanted: (201, old_order(ORDERS[1]))),
+        ("POST", "/v1/orders", old_placed),
         ("GET", f"/v1/orders/{REF}", old_one),
         ("GET", "/orders", orders),
         ("POST", "/orders", placed),
         ("GET", f"/orders/{REF}", partial(one, ORDERS, "id")),
-        ("DELETE", f"/orders/{REF}", lambda data, wanted, ref: (204, None)),
+        ("DELETE", f"/orders/{REF}", cancelled),
         ("GET", "/stores", partial(every, STORES, "city")),
         ("GET", f"/stores/{REF}", partial(one, STORES, "id")),
         ("POST", "/graphql/?", graph),

@@ -18,7 +18,7 @@ MOST_BODY = 1024 * 1024
 REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
-class BadRequest(Exception):
+class BadRequestError(Exception):
     """The bytes are not a request that this server takes."""
 
 
@@ -41,7 +41,7 @@ class Connection(asyncio.Protocol):
         try:
             while not self.stream and (request := self.next_request()):
                 self.respond(*request)
-        except (BadRequest, ValueError):
+        except (BadRequestError, ValueError):
             self.write(400, {"title": "Bad request", "status": 400}, close=True)
 
     def next_request(self) -> tuple[str, str, dict[str, str], bytes] | None:
@@ -49,7 +49,7 @@ class Connection(asyncio.Protocol):
         end = self.waiting.find(b"\r\n\r\n")
         if end < 0:
             if len(self.waiting) > MOST_HEAD:
-                raise BadRequest
+                raise BadRequestError
             return None
         lines = self.waiting[:end].decode("latin-1").split("\r\n")
         method, target, _ = lines[0].split(" ")
@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
         else:
             length = int(headers.get("content-length", 0))
             if not 0 <= length <= MOST_BODY:
-                raise BadRequest
+                raise BadRequestError
             rest = end + 4 + length
             found = (bytes(self.waiting[end + 4 : rest]), rest) if len(self.waiting) >= rest else None
         if found is None:
@@ -113,7 +113,7 @@ def unchunked(data: bytearray, start: int) -> tuple[bytes, int] | None:
     while (end := data.find(b"\r\n", start)) >= 0:
         size = int(data[start:end].split(b";")[0], 16)
         if size < 0 or len(body) + size > MOST_BODY:
-            raise BadRequest
+            raise BadRequestError
         start = end + 2 + size + 2
         if len(data) < start:
             return None
