@@ -1,5 +1,6 @@
 """Every write about credentials, tokens and signing keys. HTML, REST, OAuth end points and tasks call these."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from portal.errors import Conflict, Forbidden, Invalid, NotFound
 from portal.locks import transaction_lock
 from subscriptions.models import Application
 
-from . import keys, signing
+from . import keys, signing, tokens
 from .models import Credential, CredentialKind, CredentialStatus, PersonalToken, RevokedToken, SigningKey
 from .signals import credential_changed
 
@@ -130,6 +131,29 @@ def retire(*, credential: Credential) -> Credential:
 
 
 # ---- access tokens ------------------------------------------------------------------------------------------------
+@transaction.atomic
+def mint_token(
+    *, credential: Credential, by: User, scopes: Iterable[str] | None = None, lifetime: int
+) -> str:
+    """A token of the client for a person who tries things by hand; the client's secret has no part in it.
+
+    Raises what `tokens.mint_for` raises.
+    """
+    check(by, Permission.MANAGE_CREDENTIALS, credential.application.team)
+    text = tokens.mint_for(credential=credential, scopes=scopes, lifetime=lifetime)
+    claims = signing.verify(text)
+    record(
+        "token_minted",
+        credential,
+        by=by,
+        team=credential.application.team,
+        jti=claims["jti"],
+        scope=claims["scope"],
+        lifetime=lifetime,
+    )
+    return text
+
+
 @transaction.atomic
 def revoke_token(*, token: str, by: User | None, client: Credential | None = None) -> RevokedToken:
     """End one access token before its time. `by` is the person; None is the client itself, which owns the token.

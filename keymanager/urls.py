@@ -1,6 +1,19 @@
 from django.urls import include, path
 
+from .views import credentials, personal, signing_keys, tokens
+
 app_name = "keymanager"
 urlpatterns = [
+    path("applications/<str:public_id>/new-client/", credentials.new_client, name="new-client"),
+    path("applications/<str:public_id>/new-key/", credentials.new_key, name="new-key"),
+    path("applications/<str:public_id>/token/", tokens.panel, name="mint"),
+    path("credentials/<str:public_id>/", credentials.credential, name="credential"),
+    path("credentials/<str:public_id>/rotate/", credentials.rotate, name="rotate"),
+    path("credentials/<str:public_id>/revoke/", credentials.revoke, name="revoke"),
+    path("revoke-token/", tokens.revoke, name="revoke-a-token"),
+    path("account/tokens/", personal.tokens, name="tokens"),
+    path("account/tokens/<str:public_id>/revoke/", personal.revoke, name="revoke-personal-token"),
+    path("signing-keys/", signing_keys.signing_keys, name="signing-keys"),
+    path("signing-keys/rotate/", signing_keys.rotate, name="rotate-signing-key"),
     path("", include("keymanager.oauth.urls")),
 ]

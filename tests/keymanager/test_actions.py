@@ -50,7 +50,11 @@ def test_issue_keeps_no_secret(issue, application, consumer, caplog):
     caplog.set_level("DEBUG")
     with connection.execute_wrapper(_no_secret_in_parameters := _Spy()):
         credential, secret = issue(application=application, environment="sandbox", name=" CI ", by=consumer)
-    assert (credential.name, credential.environment, credential.status) == ("CI", "sandbox", CredentialStatus.ACTIVE)
+    assert (credential.name, credential.environment, credential.status) == (
+        "CI",
+        "sandbox",
+        CredentialStatus.ACTIVE,
+    )
     assert credential.created_by == consumer
     assert keys.is_ours(secret)
     assert secret not in whole_database()
@@ -101,7 +105,9 @@ def test_issue_tells_the_gateway(application, consumer, notices):
 )
 def test_issue_invalid(issue, fields, field, application, consumer):
     with pytest.raises(Invalid) as refusal:
-        issue(**{"application": application, "environment": "production", "name": "A", "by": consumer, **fields})
+        issue(
+            **{"application": application, "environment": "production", "name": "A", "by": consumer, **fields}
+        )
     assert refusal.value.field == field
     assert not Credential.objects.exists()
 
@@ -165,7 +171,9 @@ def test_rotate_both_work_in_the_overlap(ask, client_of, consumer, later):
 
 
 def test_rotate_keeps_the_length_of_life(application, consumer):
-    old = factories.KeyFactory(application=application, by=consumer, expires_at=timezone.now() + timedelta(days=90)).credential
+    old = factories.KeyFactory(
+        application=application, by=consumer, expires_at=timezone.now() + timedelta(days=90)
+    ).credential
     new = actions.rotate(credential=old, overlap=900, by=consumer).credential
     assert abs(new.expires_at - timezone.now() - timedelta(days=90)) < timedelta(seconds=5)
 
@@ -308,7 +316,9 @@ def test_personal_token_is_stored_as_a_hash(consumer):
 )
 def test_personal_token_invalid(fields, field, consumer):
     with pytest.raises(Invalid) as refusal:
-        actions.issue_personal_token(**{"by": consumer, "name": "CLI", "scopes": ["portal:read"], "days": 30, **fields})
+        actions.issue_personal_token(
+            **{"by": consumer, "name": "CLI", "scopes": ["portal:read"], "days": 30, **fields}
+        )
     assert refusal.value.field == field
     assert not AccessToken.objects.exists()
 

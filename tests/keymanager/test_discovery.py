@@ -23,12 +23,16 @@ def test_metadata_tells_the_truth(path, settings, ask, client_of):
     assert (response.status_code, response["Access-Control-Allow-Origin"]) == (200, "*")
     data = response.json()
     assert data["issuer"] == settings.ISSUER
-    local = {key: value.removeprefix(settings.PORTAL_URL) for key, value in data.items() if isinstance(value, str)}
+    local = {
+        key: value.removeprefix(settings.PORTAL_URL) for key, value in data.items() if isinstance(value, str)
+    }
     assert len(Client().get(local["jwks_uri"]).json()["keys"]) == 2
     assert data["grant_types_supported"] == ["client_credentials"]
     assert data["response_types_supported"] == []
     assert "authorization_endpoint" not in data
-    token = ask(client_of, path=local["token_endpoint"], grant_type="client_credentials").json()["access_token"]
+    token = ask(client_of, path=local["token_endpoint"], grant_type="client_credentials").json()[
+        "access_token"
+    ]
     assert ask(client_of, path=local["introspection_endpoint"], token=token).json()["active"] is True
     assert ask(client_of, path=local["revocation_endpoint"], token=token).status_code == 200
 

@@ -1,0 +1,74 @@
+"""Calls that a fresh credential opens, as lines that work when they are pasted into a shell."""
+
+import re
+import shlex
+from dataclasses import dataclass
+from itertools import islice
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from apis.first_call import PLACEHOLDER, easiest
+from apis.models import ApiType, ApiVersion
+from subscriptions.models import Application, Subscription
+
+_SHOWN = 3
+_OPERATIONS_READ = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of one version; `text` is the whole curl line, the secret in it."""
+
+    version: ApiVersion
+    text: str
+
+
+def token_calls(*, token: str, application: Application, environment: str, scopes: list[str]) -> list[Call]:
+    """The easiest call of each of the first few REST APIs that the token opens."""
+    versions = _versions(application, environment).filter(security__oauth2=True)
+    return _calls(versions, environment, f"Authorization: Bearer {token}", set(scopes))
+
+
+def key_calls(*, key: str, application: Application, environment: str) -> list[Call]:
+    """The same for an API key, which needs no scopes."""
+    versions = _versions(application, environment).filter(security__api_key=True)
+    return _calls(versions, environment, f"x-api-key: {key}", None)
+
+
+def token_request(*, client_id: str, secret: str) -> str:
+    """How a client gets a token."""
+    return (
+        f"curl -s -u '{client_id}:{secret}' \\\n"
+        f"  -d grant_type=client_credentials \\\n  {settings.PORTAL_URL}{reverse('keymanager:token')}"
+    )
+
+
+def _versions(application: Application, environment: str) -> QuerySet[ApiVersion]:
+    return ApiVersion.objects.served().filter(
+        api__subscriptions__application=application,
+        api__subscriptions__status__in=Subscription.ENFORCED,
+        api__type=ApiType.REST,
+        upstreams__has_key=environment,
+    )
+
+
+def _calls(
+    versions: QuerySet[ApiVersion], environment: str, header: str, scopes: set[str] | None
+) -> list[Call]:
+    newest: dict[int, ApiVersion] = {}
+    for version in versions.select_related("api").order_by("api__name", "-discovered_at"):
+        newest.setdefault(version.api_id, version)
+    found = (_call(version, environment, header, scopes) for version in newest.values())
+    return list(islice((call for call in found if call), _SHOWN))
+
+
+def _call(version: ApiVersion, environment: str, header: str, scopes: set[str] | None) -> Call | None:
+    operations = version.operations.all()[:_OPERATIONS_READ]
+    operation = easiest([one for one in operations if scopes is None or set(one.scopes) <= scopes])
+    if operation is None or not re.fullmatch("[A-Z]+", operation.method):
+        return None
+    url = version.base_urls[environment] + PLACEHOLDER.sub("1", operation.path)
+    method = "" if operation.method == "GET" else f" -X {operation.method}"
+    return Call(version, f"curl{method} {shlex.quote(url)} \\\n  -H {shlex.quote(header)}")

@@ -1,0 +1,135 @@
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils import timezone
+
+from apis.models import Environment
+from subscriptions.models import Application
+
+from .actions import OVERLAPS, PERSONAL_TOKEN_DAYS_MAX
+from .entitlements import entitlements_of
+from .models import Credential, CredentialKind
+
+EXPIRIES = {"365": "In a year", "90": "In 90 days", "30": "In 30 days", "": "Never"}
+LIFETIMES = {
+    str(settings.ACCESS_TOKEN_SECONDS): "10 minutes",
+    "300": "5 minutes",
+    str(settings.MAX_TOKEN_SECONDS): "15 minutes",
+}
+OVERLAP_HELP = {
+    0: "For a leak. Callers with the old one get 401 in about a second",
+    900: "One instance, restarted by hand",
+    3600: "A normal rolling deploy",
+    86_400: "Many callers, or someone else deploys",
+    604_800: "Partners who have to be told first",
+}
+
+
+class NewCredentialForm(forms.Form):
+    name = forms.CharField(max_length=120, help_text="Who uses it: “Checkout web”, “load test”.")
+    environment = forms.ChoiceField(
+        choices=Environment.choices,
+        widget=forms.RadioSelect,
+        initial=Environment.SANDBOX,
+        help_text="It works at this gateway only.",
+    )
+    expires = forms.ChoiceField(
+        choices=EXPIRIES.items(), required=False, help_text="Rotating it starts the same time anew."
+    )
+
+    def arguments(self) -> dict[str, Any]:
+        """What the issuing actions take."""
+        data = self.cleaned_data
+        return {
+            "name": data["name"],
+            "environment": data["environment"],
+            "expires_at": _in_days(data["expires"]),
+        }
+
+
+def _in_days(days: str) -> datetime | None:
+    return timezone.now() + timedelta(days=int(days)) if days else None
+
+
+class RotateForm(forms.Form):
+    overlap = forms.TypedChoiceField(choices=OVERLAPS.items(), coerce=int, initial=3600, label="Overlap")
+
+
+class RevokeForm(forms.Form):
+    reason = forms.CharField(
+        max_length=2000,
+        required=False,
+        label="Why?",
+        help_text="For the trail.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class RevokeTokenForm(forms.Form):
+    token = forms.CharField(
+        strip=True,
+        max_length=20_000,
+        label="Token",
+        help_text="The whole token: three parts with dots between them. It is not kept.",
+        widget=forms.Textarea(
+            attrs={"rows": 6, "class": "in m", "spellcheck": "false", "autocomplete": "off"}
+        ),
+    )
+
+
+class ClientChoice(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Credential) -> str:
+        return f"{obj.name}, {obj.get_environment_display().lower()} ({obj.public_id})"
+
+
+class TokenForm(forms.Form):
+    """The token panel of one application. The scopes are those that its active subscriptions open."""
+
+    credential = ClientChoice(
+        Credential.objects.none(), to_field_name="public_id", empty_label=None, label="Client"
+    )
+    scopes = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple, required=False)
+    lifetime = forms.TypedChoiceField(
+        choices=LIFETIMES.items(),
+        coerce=int,
+        help_text=f"The issuer allows at most {settings.MAX_TOKEN_SECONDS // 60} minutes.",
+    )
+
+    def __init__(self, *args: Any, application: Application, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        clients = Credential.objects.usable().filter(
+            application=application, kind=CredentialKind.OAUTH_CLIENT
+        )
+        self.fields["credential"].queryset = clients  # type: ignore[attr-defined]
+        scopes = self._scopes(application, {client.environment for client in clients})
+        self.fields["scopes"].choices = [(scope, scope) for scope in scopes]  # type: ignore[attr-defined]
+        self.fields["scopes"].initial = scopes
+        if not scopes:
+            self.fields["scopes"].help_text = "No active subscription has operations that need a scope."
+        self.has_clients = bool(clients)
+
+    def _scopes(self, application: Application, environments: Iterable[str]) -> list[str]:
+        found = {
+            scope
+            for environment in environments
+            for scope in entitlements_of(application, environment).scopes
+        }
+        return sorted(found)
+
+
+class PersonalTokenForm(forms.Form):
+    name = forms.CharField(max_length=120, help_text="Where you will use it: “laptop”, “CI of checkout”.")
+    scopes = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple, label="It may")
+    days = forms.IntegerField(
+        min_value=1, max_value=PERSONAL_TOKEN_DAYS_MAX, initial=30, label="Days until it expires"
+    )
+
+    def __init__(self, *args: Any, scopes: Iterable[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["scopes"].choices = [
+            (scope, f"{settings.PORTAL_SCOPES[scope]} ({scope})") for scope in scopes
+        ]  # type: ignore[attr-defined]
+        self.fields["scopes"].initial = ["portal:read"]

@@ -1,0 +1,72 @@
+"""The key manager's parts of an application's page."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import template
+from django.db.models import F
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from keymanager.forms import OVERLAP_HELP, TokenForm
+from keymanager.models import Credential, CredentialStatus
+from portal.accounts.roles import Permission, can
+from portal.templatetags.portico import ago, pill
+from subscriptions.models import Application
+
+register = template.Library()
+SHOWN = 100
+SOON = timedelta(days=14)
+
+
+@register.inclusion_tag("keymanager/_credentials.html", takes_context=True)
+def credentials_of(context: template.Context, application: Application) -> dict[str, Any]:
+    """The section with every credential of the application: live ones first, then the newest."""
+    rows = list(
+        application.credentials.order_by(F("revoked_at").desc(nulls_first=True), "-created_at", "-id")[:SHOWN]
+    )
+    soon = timezone.now() + SOON
+    return {
+        "application": application,
+        "credentials": rows,
+        "expiring": [
+            row
+            for row in rows
+            if row.usable and row.expires_at and row.expires_at < soon and row.may_become("retiring")
+        ],
+        "may_manage": can(context["request"].user, Permission.MANAGE_CREDENTIALS, application.team),
+    }
+
+
+@register.inclusion_tag("keymanager/_token_panel.html", takes_context=True)
+def token_panel_of(context: template.Context, application: Application) -> dict[str, Any]:
+    """The section that mints a token by hand, for those who may manage credentials."""
+    may = can(context["request"].user, Permission.MANAGE_CREDENTIALS, application.team)
+    return {"application": application, "form": TokenForm(application=application) if may else None}
+
+
+@register.simple_tag
+def credential_pill(credential: Credential) -> SafeString:
+    """Its status in the words of what that means now."""
+    if credential.status == CredentialStatus.REVOKED:
+        return pill("idle", "Revoked")
+    if credential.expired:
+        return pill("idle", "Expired")
+    if credential.status == CredentialStatus.RETIRING:
+        left = ago(credential.retires_at).removeprefix("in ")
+        return pill("info", f"Overlap, {left} left" if credential.usable else "Overlap is over", "clock")
+    if credential.expires_at and credential.expires_at < timezone.now() + SOON:
+        return pill("warn", f"Expires {ago(credential.expires_at)}", "clock")
+    return pill("ok", "Active")
+
+
+@register.filter
+def overlap_help(seconds: object) -> str:
+    """When an overlap of that length is the right one."""
+    return OVERLAP_HELP.get(int(str(seconds)), "")
+
+
+@register.filter
+def minutes(seconds: int) -> str:
+    """`10 min`."""
+    return f"{seconds // 60} min"

@@ -1,0 +1,73 @@
+"""Access tokens by hand: mint one to try things, revoke one that leaked."""
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+
+from portal.accounts.roles import Permission, check
+from portal.errors import Invalid
+from subscriptions.models import Application
+
+from .. import actions, signing
+from ..first_calls import token_calls
+from ..forms import RevokeTokenForm, TokenForm
+from .secrets import show_once
+
+
+@login_required
+def panel(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The token panel as a page of its own; POST mints. htmx gets the region `#jwt` alone."""
+    application = get_object_or_404(
+        Application.objects.visible_to(request.user).select_related("team"), public_id=public_id
+    )
+    check(request.user, Permission.MANAGE_CREDENTIALS, application.team)
+    form = TokenForm(request.POST or None, application=application)
+    minted = _mint(request, form) if request.method == "POST" and form.is_valid() else None
+    template = "keymanager/_minted.html" if request.htmx else "keymanager/token.html"
+    return show_once(request, template, application=application, form=form, minted=minted)
+
+
+def _mint(request: HttpRequest, form: TokenForm) -> dict[str, Any] | None:
+    """The token and what there is to say about it; None with the reason in the form where it is refused."""
+    credential, scopes, lifetime = (form.cleaned_data[name] for name in ("credential", "scopes", "lifetime"))
+    try:
+        text = actions.mint_token(credential=credential, scopes=scopes, lifetime=lifetime, by=request.user)
+    except Invalid as refusal:
+        form.add_error(refusal.field, f"{refusal.message} {refusal.remedy}")
+        return None
+    claims = signing.verify(text)
+    return {
+        "text": text,
+        "parts": text.split("."),
+        "claims": json.dumps(claims, indent=2),
+        "scopes": claims["scope"].split(),
+        "subs": list(claims["subs"].items()),
+        "lifetime": lifetime,
+        "calls": token_calls(
+            token=text,
+            application=credential.application,
+            environment=credential.environment,
+            scopes=claims["scope"].split(),
+        ),
+    }
+
+
+@login_required
+def revoke(request: HttpRequest) -> HttpResponse:
+    """End one token by pasting it. It is never shown again, nor kept."""
+    form = RevokeTokenForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            revoked = actions.revoke_token(token=form.cleaned_data["token"], by=request.user)
+        except Invalid as refusal:
+            form.add_error("token", f"{refusal.message} {refusal.remedy}")
+        else:
+            messages.success(
+                request, f"The token {revoked.jti} is revoked. The receipt shows when the gateway refuses it."
+            )
+            return redirect(revoked.credential)
+    return show_once(request, "keymanager/revoke_token.html", form=form)
