@@ -12,8 +12,6 @@ SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 SLUG_HINT = "Use lower-case letters, digits and hyphens, at most 63 characters."
 VERSION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 VERSION_HINT = "Use letters, digits, dots, hyphens and underscores, such as v1 or 2.3.0."
-# Neither Postgres nor JSON can hold these.
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 ABSENT: Mapping[str, Any] = {}
 
@@ -98,8 +96,6 @@ class Fields:
             self.wrong(name, value, "text", "Put it in quotes." if isinstance(value, int | float) else "")
         elif len(value) > most:
             self.wrong(name, value, f"at most {most:,} characters long", "Make it shorter.")
-        elif UNSTORABLE.search(value):
-            self.wrong(name, value, "storable text", "Take the control characters out.")
         elif like and not like.fullmatch(value):
             self.wrong(name, value, "of the right form", hint)
         else:
@@ -188,6 +184,6 @@ def conditions_of(obj: KubeObject) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-def plain_text(value: Any) -> str:
-    """A text that can be stored, empty for anything else."""
-    return UNSTORABLE.sub("", value)[:2000] if isinstance(value, str) else ""
+def plain_text(value: Any, most: int = 2_000) -> str:
+    """A text of limited length, empty for anything else."""
+    return value[:most] if isinstance(value, str) else ""

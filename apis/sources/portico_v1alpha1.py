@@ -67,7 +67,7 @@ def read_api(obj: KubeObject, look_up: LookUp) -> Reading:
         deprecated=deprecated,
         sunset=sunset,
         successor=successor,
-        definition=definition_in(spec.section("definition"), obj, look_up),
+        definition=definition_in(spec, obj, look_up),
         upstreams=upstreams_of(spec, obj.namespace),
         security=security_of(spec.section("security")),
         plans=spec.texts("plans", most=20, like=SLUG, hint=SLUG_HINT),
@@ -118,10 +118,11 @@ def sunset_of(publication: Fields) -> date | None:
         return None
 
 
-def definition_in(definition: Fields, obj: KubeObject, look_up: LookUp) -> DefinitionText | None:
+def definition_in(spec: Fields, obj: KubeObject, look_up: LookUp) -> DefinitionText | None:
     """The definition's text from its one source, None if no definition is given."""
+    definition = spec.section("definition")
     given = [name for name in ("inline", "configMapRef", "url") if definition.has(name)]
-    if len(given) > 1 or (definition.values and not given):
+    if len(given) > 1 or (spec.has("definition") and not given):
         message = "spec.definition gives " + (" and ".join(given) or "no source")
         definition.report.add("spec.definition", message, "Give exactly one of inline and configMapRef.")
     elif given == ["url"]:

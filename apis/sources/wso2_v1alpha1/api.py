@@ -195,7 +195,7 @@ class ApiReader:
 def loose_text(fields: Fields, name: str) -> str:
     """A text of the definition; numbers are taken as they print, and anything else counts as absent."""
     value = fields.values.get(name)
-    return str(value) if type(value) in (int, float) else plain_text(value)
+    return str(value) if type(value) in (int, float) else plain_text(value, 20_000)
 
 
 def slugged(version: str) -> str:
