@@ -9,6 +9,8 @@ from django.test import Client
 from portal.accounts.models import TeamRole, User
 from tests import factories
 
+pytest_plugins = ["tests.cluster.fixtures"]
+
 REQUIRE_ALL = os.environ.get("PORTICO_REQUIRE_ALL") == "1"
 LEFT_OUT = "left out: "
 _left_out: set[str] = set()

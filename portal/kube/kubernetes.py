@@ -98,7 +98,7 @@ class KubernetesCluster:
             "allowWatchBookmarks": "true",
         }
         # The server ends the watch; the read timeout is for a connection whose other end is gone.
-        patience = httpx2.Timeout(_TIMEOUT, read=seconds + 10)
+        patience = httpx2.Timeout(30, connect=5, read=seconds + 10)
         deadline = time.monotonic() + seconds + 10
         what = f"watch {kind.resource}"
         with self._speaking(what):

@@ -44,7 +44,9 @@ def folder() -> Path:
     if not _complete(target):
         go = _go()
         if go is None:
-            raise Unavailable("no kube-apiserver: set KUBEBUILDER_ASSETS, or install Go to have it built once")
+            raise Unavailable(
+                "no kube-apiserver: set KUBEBUILDER_ASSETS, or install Go to have it built once"
+            )
         with _only_one_builder(target):
             if not _complete(target):
                 _build(go, target)

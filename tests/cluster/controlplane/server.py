@@ -49,7 +49,11 @@ class ControlPlane:
         self._server = self._run("kube-apiserver", *self._server_flags())
         deadline = time.monotonic() + timeout
         while not self._ready():
-            if self._server.poll() is not None or self._etcd.poll() is not None or time.monotonic() > deadline:
+            if (
+                self._server.poll() is not None
+                or self._etcd.poll() is not None
+                or time.monotonic() > deadline
+            ):
                 self.stop()
                 raise RuntimeError(f"the control plane did not start:\n{self._last_words()}")
             time.sleep(0.1)
@@ -162,7 +166,9 @@ class ControlPlane:
 
     def _ready(self) -> bool:
         certificate = self._certificates / "apiserver.crt"
-        request = urllib.request.Request(f"{self.url}/readyz", headers={"Authorization": f"Bearer {self._token}"})
+        request = urllib.request.Request(
+            f"{self.url}/readyz", headers={"Authorization": f"Bearer {self._token}"}
+        )
         try:
             context = ssl.create_default_context(cafile=str(certificate))
             opener = urllib.request.build_opener(
