@@ -5,6 +5,6 @@ class ApisConfig(AppConfig):
     name = "apis"
 
     def ready(self) -> None:
-        from . import catalog, signals  # noqa: PLC0415  models are loaded by now
+        from . import receivers  # noqa: PLC0415  models are loaded by now
 
-        signals.version_changed.connect(catalog.on_version_changed, dispatch_uid="apis.catalog")
+        receivers.connect()

@@ -1,7 +1,6 @@
 """What the catalog shows of an Api without a join: its current version, that version's words, and how it is found."""
 
 import re
-from typing import Any
 
 from django.contrib.postgres.search import SearchVector
 from django.db.models import TextField, Value
@@ -36,11 +35,6 @@ def refresh(api: Api) -> Api:
     api.save(update_fields=["current_version", "search_text", "updated_at", *PRESENTED])
     Api.objects.filter(pk=api.pk).update(search=_search_vector(api))
     return api
-
-
-def on_version_changed(*, instance: ApiVersion, **_: Any) -> None:
-    """Whoever changes a version, by hand or by sync, the catalog follows."""
-    instance.api = refresh(instance.api)
 
 
 def current_of(versions: list[ApiVersion]) -> ApiVersion | None:

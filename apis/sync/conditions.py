@@ -14,7 +14,7 @@ from portal.errors import PorticoError
 from portal.kube import Cluster, KubeObject
 
 from . import problems
-from .compare import OUR_GROUP
+from .compare import OUR_CONDITIONS, OUR_GROUP
 from .versions import live_rows
 
 logger = logging.getLogger(__name__)
@@ -85,14 +85,16 @@ def _published(rows: Sequence[ApiVersion]) -> tuple[str, str, str]:
 def merge(
     recorded: Sequence[Any], wanted: Mapping[str, tuple[str, str, str]], generation: int
 ) -> list[dict[str, Any]] | None:
-    """Portico's conditions as they are to be; None where nothing would change."""
-    held = {
-        entry["type"]: entry for entry in recorded if isinstance(entry, dict) and entry.get("type") in OURS
-    }
+    """All of Portico's conditions as they are to be; None where nothing would change.
+
+    One field manager stands for all of them: what a patch leaves out is taken away.
+    """
+    ours = (entry for entry in recorded if isinstance(entry, dict) and entry.get("type") in OUR_CONDITIONS)
+    held = {entry["type"]: entry for entry in ours}
     changed = False
     for name, (status, reason, message) in wanted.items():
         before = held.get(name, {})
-        ours = {
+        condition = {
             "type": name,
             "status": status,
             "observedGeneration": generation,
@@ -100,9 +102,9 @@ def merge(
             "reason": reason,
             "message": message[:LONGEST_MESSAGE],
         }
-        if ours == before:
+        if condition == before:
             continue
-        if before.get("status") != status or not ours["lastTransitionTime"]:
-            ours["lastTransitionTime"] = timezone.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        held[name], changed = ours, True
+        if before.get("status") != status or not condition["lastTransitionTime"]:
+            condition["lastTransitionTime"] = timezone.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        held[name], changed = condition, True
     return list(held.values()) if changed else None

@@ -1,5 +1,7 @@
 """What two objects cannot both have: one version of one API, one place in the gateway's paths."""
 
+from collections.abc import Sequence
+
 from django.db.models import Q
 
 from apis.models import ApiVersion
@@ -24,6 +26,21 @@ def refusal(published: PublishedApi) -> list[Problem]:
         return [_version_problem(published, same_version)]
     in_the_way = others.filter(_overlaps(published.base_path, same_api)).first()
     return [_path_problem(published, in_the_way)] if in_the_way is not None else []
+
+
+def within(published: PublishedApi, beside: Sequence[PublishedApi]) -> list[Problem]:
+    """The same between two versions of one object."""
+    path = published.base_path
+    for other in beside:
+        nested = f"{path}/".startswith(f"{other.base_path}/") or f"{other.base_path}/".startswith(f"{path}/")
+        if path == other.base_path or (nested and other.key != published.key):
+            message = f"Base path {path} overlaps {other.base_path} of {other.key} in the same object."
+            remedy = "Give each definition a base path of its own."
+            return [Problem(published.ref, field_of(published.ref, "basePath"), message, remedy)]
+        if (other.key, other.version) == (published.key, published.version):
+            message = f"The object says version {published.version} of {published.key} twice."
+            return [Problem(published.ref, field_of(published.ref, "version"), message, "Say it once.")]
+    return []
 
 
 def _overlaps(path: str, same_api: Q) -> Q:

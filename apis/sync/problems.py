@@ -10,20 +10,17 @@ from apis.sources import ObjectRef, Problem
 SHOWN = ("message", "remedy", "origin")
 
 
-def keep(ref: ObjectRef, problems: Iterable[Problem]) -> bool:
-    """Record exactly these problems of the object; what is mended goes. Returns whether anything is different."""
+def keep(ref: ObjectRef, problems: Iterable[Problem]) -> None:
+    """Record exactly these problems of the object; what is mended goes."""
     wanted = _by_field(problems)
     recorded = {row.field: row for row in of_object(ref)}
-    mended = recorded.keys() - wanted.keys()
-    for field in mended:
+    for field in recorded.keys() - wanted.keys():
         recorded[field].delete()
-    changed = bool(mended)
     for field, problem in wanted.items():
         row = recorded.get(field) or SyncProblem(
             cluster=ref.cluster, kind=ref.kind, namespace=ref.namespace, object_name=ref.name, field=field
         )
-        changed |= _write(row, ref, problem)
-    return changed
+        _write(row, ref, problem)
 
 
 def of_object(ref: ObjectRef) -> Iterable[SyncProblem]:
@@ -47,13 +44,12 @@ def _by_field(problems: Iterable[Problem]) -> dict[str, dict[str, str]]:
     return fields
 
 
-def _write(row: SyncProblem, ref: ObjectRef, said: dict[str, str]) -> bool:
-    """Nothing is written, and False returned, while the problem stays as it is: an unchanged cluster costs no write."""
+def _write(row: SyncProblem, ref: ObjectRef, said: dict[str, str]) -> None:
+    """Nothing is written while the problem stays as it is: an unchanged cluster costs no write."""
     unchanged = all(getattr(row, name) == said[name] for name in SHOWN)
     if row.pk and unchanged and (row.uid, row.generation) == (ref.uid, ref.generation):
-        return False
+        return
     for name in SHOWN:
         setattr(row, name, said[name])
     row.uid, row.generation, row.last_seen_at = ref.uid, ref.generation, timezone.now()
     row.save()
-    return True

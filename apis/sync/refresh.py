@@ -3,6 +3,7 @@
 import logging
 from collections import Counter, deque
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 from django.db import DataError, IntegrityError, transaction
@@ -62,7 +63,7 @@ def refresh(cluster: Cluster, key: Key) -> Applied:
         obj, reading = _observe(cluster, source, key)
         ref = ref_of(cluster.name, key, obj)
         done = _carry(ref, reading)
-    if obj is not None and done.changed:
+    if obj is not None:
         conditions.write(cluster, obj, ref)
     return done
 
@@ -116,14 +117,18 @@ def ref_of(cluster: str, key: Key, obj: KubeObject | None) -> ObjectRef:
 
 
 def read(source: Source, obj: KubeObject, look_up: LookUp) -> Reading:
-    """What the object says. Sources raise for nothing that an object holds; should one, this object alone is unreadable."""
+    """What the object says. Sources raise for nothing that an object holds; should one, this object alone is unreadable.
+
+    Everything published carries the object's own name, even where several versions come of one object.
+    """
+    ref = ref_of(obj.cluster, Key(str(obj.kind), obj.namespace, obj.name), obj)
     try:
-        return source.read(obj, look_up)
+        reading = source.read(obj, look_up)
+        return replace(reading, published=tuple(replace(entry, ref=ref) for entry in reading.published))
     except PorticoError:
         raise
     except Exception:
         logger.exception("%s %s/%s cannot be read", obj.kind, obj.namespace, obj.name)
-        ref = ref_of(obj.cluster, Key(str(obj.kind), obj.namespace, obj.name), obj)
         message = "Portico failed to read this object."
         return Reading(
             problems=(Problem(ref, "", message, "Report it to Portico, with the object.", obj.origin),)
@@ -159,7 +164,7 @@ def _apply(ref: ObjectRef, reading: Reading, parsed: versions.Definitions) -> Ap
     around = Surroundings(ref.cluster)
     done = versions.apply(ref, reading, parsed, around)
     plans.apply(ref, reading, around, done)
-    done.changed = problems.keep(ref, [*reading.problems, *done.problems]) or bool(done.counts)
+    problems.keep(ref, [*reading.problems, *done.problems])
     return done
 
 

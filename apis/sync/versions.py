@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 
 from django.utils import timezone
 
@@ -26,13 +26,11 @@ Definitions = Mapping[tuple[str, str], Parsed]
 class Applied:
     """What one object did to the catalog.
 
-    `changed`: what Portico says about the object may be different now. `freed`: a version or path that another object
-    may have waited for. `plan_keys`: plans that came or went.
+    `freed`: a version or path that another object may have waited for. `plan_keys`: plans that came or went.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
-    changed: bool = False
     freed: bool = False
     plan_keys: set[str] = field(default_factory=set)
 
@@ -61,11 +59,12 @@ def _locked(rows: ApiVersionQuerySet) -> ApiVersionQuerySet:
 def apply(ref: ObjectRef, reading: Reading, parsed: Definitions, around: Surroundings) -> Applied:
     """Make the catalog say what the object says: withdraw what it no longer has, then add and change the rest."""
     done = Applied()
-    # Several versions may come of one object; all of them are the object's own.
-    reading = replace(reading, published=tuple(replace(entry, ref=ref) for entry in reading.published))
     live = list(_locked(_rows_of(ref)))
     published = [entry for entry in reading.published if isinstance(entry, PublishedApi)]
-    accepted = [entry for entry in published if _is_acceptable(entry, parsed[key_of(entry)], around, done)]
+    accepted: list[PublishedApi] = []
+    for entry in published:
+        if _is_acceptable(entry, parsed[key_of(entry)], accepted, around, done):
+            accepted.append(entry)
     # A version may be missing because of what is wrong with the object: then its last good state stays.
     kept = bool(reading.problems or len(accepted) < len(published)) and len(accepted) < len(live)
     wanted = {key_of(entry) for entry in accepted}
@@ -85,9 +84,11 @@ def key_of(published: PublishedApi) -> tuple[str, str]:
     return published.key, published.version
 
 
-def _is_acceptable(published: PublishedApi, parsed: Parsed, around: Surroundings, done: Applied) -> bool:
+def _is_acceptable(
+    published: PublishedApi, parsed: Parsed, beside: list[PublishedApi], around: Surroundings, done: Applied
+) -> bool:
     """Notes everything wrong with it. A missing grant or plan is said and is no reason to leave the API out."""
-    refusal = conflicts.refusal(published)
+    refusal = conflicts.within(published, beside) or conflicts.refusal(published)
     done.problems += [*refusal, *parsed.problems, *around.problems(published)]
     return not refusal and not parsed.unreadable
 

@@ -1,5 +1,6 @@
 """`manage.py watch`: follow the clusters. Run as many as you like: one watches, the others stand by to take over."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -30,10 +31,8 @@ class Command(BaseCommand):
         self._stopping = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        try:
+        with contextlib.suppress(Stopped):
             self._run()
-        except Stopped:
-            pass
         logger.info("watch stops")
         logging.shutdown()
         # Threads may be in the middle of a request to a cluster; nothing they hold needs an end in order.
