@@ -24,6 +24,11 @@ def lines_of(text: str, places: Iterable[Place]) -> dict[Place, int]:
     return {place: finder.deepest(place) for place in wanted}
 
 
+def line(event: yaml.Event) -> int:
+    """The line on which an event begins, from 1."""
+    return event.start_mark.line + 1 if event.start_mark else 1
+
+
 class _Finder:
     """Follows the events down those branches that lead to a wanted place, and skips the others."""
 
@@ -43,7 +48,7 @@ class _Finder:
                 return
             place = self._next_place()
             if place is not None and isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
-                self.found.setdefault(place, event.start_mark.line + 1)
+                self.found.setdefault(place, line(event))
             if starts:
                 self.open.append((place, None if isinstance(event, yaml.MappingStartEvent) else 0))
 
@@ -62,7 +67,7 @@ class _Finder:
         self.open[-1] = (place, key)
         if place is not None and (*place, key) in self.prefixes:
             # The last of several equal keys is the one that counts.
-            self.found[(*place, key)] = event.start_mark.line + 1
+            self.found[(*place, key)] = line(event)
 
     def _next_place(self) -> Place | None:
         if not self.open:

@@ -24,7 +24,7 @@ class Annotations:
 
 def annotations_of(obj: KubeObject, report: Report) -> Annotations:
     """What the annotations say; wrong values become problems."""
-    stated = dict(obj.annotations)
+    stated: dict[str, object] = dict(obj.annotations)
     for name in ("plans", "tags"):
         value = stated.get(PREFIX + name)
         if isinstance(value, str):

@@ -55,3 +55,8 @@ def test_deeply_nested_sdl_is_refused():
 def test_openapi_that_speaks_of_types_is_not_sdl():
     text = "openapi: 3.0.0\ninfo:\n  title: T\n  version: '1'\n  description: |\n    type Query { a: Int }\npaths: {}\n"
     assert parse(text).format == "openapi-3.0"
+
+
+def test_sdl_of_endless_length_is_refused():
+    with pytest.raises(Invalid, match="tokens"):
+        parse("type Query { " + "a: B " * 80_000 + "}")

@@ -37,7 +37,7 @@ def read_api(obj: KubeObject, look_up: LookUp) -> Reading:
     report = Report(obj)
     annotations = annotations_of(obj, report)
     names = config_map_names(obj, report)
-    found = []
+    found: list[PublishedApi] = []
     for index, name in enumerate(names):
         text = definition_from(name, index, obj, look_up, report)
         if text:
