@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from portal.accounts.models import User
+from portal.accounts.models import Viewer
 from portal.accounts.roles import Permission, teams_with
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
         """Not revoked; what still counts against an application's limit."""
         return self.exclude(status="revoked")
 
-    def visible_to(self, user: User) -> Self:
+    def visible_to(self, user: Viewer) -> Self:
         """Credentials of the person's teams' applications; an admin sees all."""
         if not user.is_authenticated:
             return self.none()
@@ -50,6 +50,6 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
 
 
 class PersonalTokenQuerySet(models.QuerySet["PersonalToken"]):
-    def visible_to(self, user: User) -> Self:
+    def visible_to(self, user: Viewer) -> Self:
         """One's own, whoever one is: nobody sees another person's."""
         return self.filter(user=user) if user.is_authenticated else self.none()

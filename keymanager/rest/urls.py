@@ -1,3 +1,17 @@
-from django.urls import URLPattern
+from django.urls import path
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern] = []
+from . import views
+
+router = SimpleRouter()
+router.register("credentials", views.Credentials, basename="rest-credentials")
+router.register("signing-keys", views.SigningKeys, basename="rest-signing-keys")
+urlpatterns = [
+    path(
+        "applications/<str:application>/credentials/",
+        views.ApplicationCredentials.as_view({"get": "list", "post": "create"}),
+        name="rest-application-credentials",
+    ),
+    path("revoked-tokens/", views.RevokedTokens.as_view({"post": "create"}), name="rest-revoked-tokens"),
+    *router.urls,
+]

@@ -13,10 +13,10 @@ from portal.accounts.models import AuditEvent
 from portal.accounts.roles import Permission, can, check
 from subscriptions.models import Application
 
-from .. import actions
-from ..first_calls import key_calls, token_request
-from ..forms import NewCredentialForm, RevokeForm, RotateForm
-from ..models import Credential, CredentialKind
+from keymanager import actions
+from keymanager.first_calls import key_calls, token_request
+from keymanager.forms import NewCredentialForm, RevokeForm, RotateForm
+from keymanager.models import Credential, CredentialKind
 from .secrets import show_once
 
 

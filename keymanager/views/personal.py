@@ -8,9 +8,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from .. import actions
-from ..forms import PersonalTokenForm
-from ..models import PersonalToken
+from keymanager import actions
+from keymanager.forms import PersonalTokenForm
+from keymanager.models import PersonalToken
 from .secrets import show_once
 
 

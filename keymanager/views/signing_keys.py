@@ -11,8 +11,8 @@ from django.views.decorators.http import require_POST
 
 from portal.accounts.roles import Permission, check
 
-from .. import actions, signing
-from ..models import SigningKey
+from keymanager import actions, signing
+from keymanager.models import SigningKey
 
 
 @login_required

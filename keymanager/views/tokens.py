@@ -12,9 +12,9 @@ from portal.accounts.roles import Permission, check
 from portal.errors import Invalid
 from subscriptions.models import Application
 
-from .. import actions, signing
-from ..first_calls import token_calls
-from ..forms import RevokeTokenForm, TokenForm
+from keymanager import actions, signing
+from keymanager.first_calls import token_calls
+from keymanager.forms import RevokeTokenForm, TokenForm
 from .secrets import show_once
 
 

@@ -143,7 +143,7 @@ def test_mint(browser, application, client_of):
     body = response.content.decode()
     assert response["Cache-Control"] == "no-store"
     assert "Authorization: Bearer eyJ" in body
-    assert "/items/1.0.0/items" in body
+    assert "/items/1.0.0/open" in body
     assert "items:write" in body  # the choice that was left
     assert client_of.secret not in body
 

@@ -1,0 +1,130 @@
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from apis.models import Environment
+from keymanager.actions import OVERLAPS
+from keymanager.models import Credential, CredentialKind, RevokedToken, SigningKey
+
+CREDENTIAL_EXAMPLE = {
+    "id": "cred_4k2m9x7q1c8v5b3n",
+    "application": "app_7hq2w5r8t1y4u6i9",
+    "kind": "oauth_client",
+    "environment": "sandbox",
+    "name": "Checkout web",
+    "status": "active",
+    "usable": True,
+    "prefix": "",
+    "replaces": None,
+    "created_at": "2026-11-23T14:02:31Z",
+    "expires_at": None,
+    "retires_at": None,
+    "revoked_at": None,
+}
+SECRET = "pcs_8VdM2wLq0Yt7RzXk1NcJ5bHf9GpAe4UuBs6TvWxYzK3nQm1P"  # noqa: S105  an example
+
+
+class CredentialSerializer(serializers.ModelSerializer[Credential]):
+    id = serializers.CharField(
+        source="public_id", read_only=True, help_text="cred_…; also the client_id of an OAuth client."
+    )
+    application = serializers.CharField(source="application.public_id", read_only=True)
+    usable = serializers.BooleanField(read_only=True, help_text="Active or in its overlap, and not expired.")
+    prefix = serializers.CharField(
+        read_only=True, help_text="The beginning of an API key, to recognise it by."
+    )
+    replaces = serializers.SlugRelatedField(slug_field="public_id", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Credential
+        fields = (
+            "id",
+            "application",
+            "kind",
+            "environment",
+            "name",
+            "status",
+            "usable",
+            "prefix",
+            "replaces",
+            "created_at",
+            "expires_at",
+            "retires_at",
+            "revoked_at",
+        )
+
+
+class IssuedSerializer(CredentialSerializer):
+    """A new credential. This answer is the only place where its secret ever stands."""
+
+    client_id = serializers.CharField(required=False, help_text="Of an OAuth client.")
+    client_secret = serializers.CharField(required=False, help_text="Of an OAuth client. Shown once.")
+    api_key = serializers.CharField(required=False, help_text="Shown once.")
+
+    class Meta(CredentialSerializer.Meta):
+        fields = (*CredentialSerializer.Meta.fields, "client_id", "client_secret", "api_key")  # type: ignore[assignment]
+
+
+class NewCredentialInput(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(CredentialKind.choices)
+    environment = serializers.ChoiceField(Environment.choices)
+    name = serializers.CharField(max_length=120)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class RotateInput(serializers.Serializer[Any]):
+    overlap = serializers.ChoiceField(
+        [(seconds, label) for seconds, label in OVERLAPS.items()],
+        default=3600,
+        help_text="Seconds for which the old one goes on working; 0 ends it at once.",
+    )
+
+
+class RevokeInput(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+
+
+class TokenInput(serializers.Serializer[Any]):
+    scopes = serializers.ListField(
+        child=serializers.CharField(max_length=120),
+        max_length=200,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="All that the application's active subscriptions open, where none are given.",
+    )
+    lifetime = serializers.IntegerField(
+        min_value=1,
+        max_value=settings.MAX_TOKEN_SECONDS,
+        default=settings.ACCESS_TOKEN_SECONDS,
+        help_text="Seconds.",
+    )
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    """As RFC 6749 section 5.1 writes it."""
+
+    access_token = serializers.CharField()
+    token_type = serializers.CharField()
+    expires_in = serializers.IntegerField()
+    scope = serializers.CharField()
+
+
+class RevokeTokenInput(serializers.Serializer[Any]):
+    token = serializers.CharField(max_length=20_000, help_text="The whole token. It is not kept.")
+
+
+class RevokedTokenSerializer(serializers.ModelSerializer[RevokedToken]):
+    credential = serializers.CharField(source="credential.public_id", read_only=True)
+    by = serializers.CharField(read_only=True, allow_null=True, help_text="Null: the client itself.")
+
+    class Meta:
+        model = RevokedToken
+        fields = ("jti", "credential", "revoked_at", "expires_at", "by")
+
+
+class SigningKeySerializer(serializers.ModelSerializer[SigningKey]):
+    class Meta:
+        model = SigningKey
+        fields = ("kid", "algorithm", "status", "public_jwk", "created_at", "activated_at", "retired_at")
