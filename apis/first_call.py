@@ -3,8 +3,8 @@
 import json
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from django.conf import settings
 
@@ -25,6 +25,12 @@ class FirstCall:
     text: str
     fill_in: tuple[str, ...]
 
+    def with_client(self, client_id: str) -> Self:
+        """The same lines with the person's own client; its secret nobody but the person has."""
+        if not client_id or CLIENT not in self.fill_in:
+            return self
+        return replace(self, text=self.text.replace(CLIENT, client_id), fill_in=(SECRET,))
+
 
 def auth_choices(version: ApiVersion) -> dict[str, str]:
     """How a caller may prove who they are, the plainest first."""
@@ -34,23 +40,16 @@ def auth_choices(version: ApiVersion) -> dict[str, str]:
     return {name: AUTH_LABELS[name] for name, is_offered in offered.items() if is_offered}
 
 
-def first_call(
-    version: ApiVersion, *, environment: str = "", auth: str = "", credential: Mapping[str, str] | None = None
-) -> FirstCall | None:
-    """The easiest call of this version, or None where there is nothing that curl could call.
-
-    `credential` may name the person's own: {"client_id": "cred_…"}; secrets are never in it, as they are not kept.
-    """
+def first_call(version: ApiVersion, *, environment: str = "", auth: str = "") -> FirstCall | None:
+    """The easiest call of this version, or None where there is nothing that curl could call."""
     urls, choices = version.base_urls, auth_choices(version)
     if not urls or not choices or version.api.type not in {ApiType.REST, ApiType.GRAPHQL, ApiType.SOAP}:
         return None
     environment = environment if environment in urls else next(iter(urls))
     auth = auth if auth in choices else next(iter(choices))
     operation = easiest(list(version.operations.all()[:200]))
-    lines = [*_proof(auth, operation, credential or {}), _call(version, urls[environment], operation, auth)]
+    lines = [*_proof(auth, operation), _call(version, urls[environment], operation, auth)]
     fill_in = {"token": (CLIENT, SECRET), "key": (KEY,), "none": ()}[auth]
-    if auth == "token" and credential and credential.get("client_id"):
-        fill_in = (SECRET,)
     return FirstCall(environment, auth, operation, "\n".join(lines), fill_in)
 
 
@@ -69,16 +68,19 @@ def easiest(operations: list[Operation]) -> Operation | None:
     )
 
 
-def _proof(auth: str, operation: Operation | None, credential: Mapping[str, str]) -> list[str]:
+def _proof(auth: str, operation: Operation | None) -> list[str]:
+    """The lines that put a credential into a variable, so that it stands in no address and no process list of `curl`."""
     if auth == "key":
         return [f"PORTICO_KEY={KEY}"]
     if auth == "none":
         return []
-    client = credential.get("client_id") or CLIENT
-    scope = f" \\\n  -d scope={shlex.quote(operation.scopes[0])}" if operation and operation.scopes else ""
+    scope = [f"  -d scope={shlex.quote(operation.scopes[0])} \\"] if operation and operation.scopes else []
     return [
-        f"TOKEN=$(curl -s -u '{client}:{SECRET}' -d grant_type=client_credentials{scope} \\",
-        f'  {settings.PORTAL_URL}/o/token/ | sed \'s/.*"access_token": *"\\([^"]*\\)".*/\\1/\')',
+        f"TOKEN=$(curl -s -u '{CLIENT}:{SECRET}' \\",
+        "  -d grant_type=client_credentials \\",
+        *scope,
+        f"  {settings.PORTAL_URL}/o/token/ |",
+        '  sed \'s/.*"access_token": *"\\([^"]*\\)".*/\\1/\')',
     ]
 
 

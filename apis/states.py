@@ -78,12 +78,14 @@ def observed(version: ApiVersion, *, source: bool) -> Pillar:
 
 
 def verdict(shown: list[Pillar]) -> dict[str, str]:
-    """One sentence over the three: the worst of them decides."""
-    for state, text in (("bad", "{} needs attention"), ("warn", "{} needs a look"), ("info", "{} waits")):
-        names = [pillar.name for pillar in shown if pillar.state == state]
-        if names:
-            return {"state": state, "text": text.format(names[0])}
-    quiet = [pillar for pillar in shown if pillar.state == "idle"]
-    if quiet:
-        return {"state": "idle", "text": f"{quiet[0].name}: {quiet[0].word.lower()}"}
-    return {"state": "ok", "text": "All three agree"}
+    """One sentence over the three. What was seen decides; where it fits, the wish is named, and whether a probe saw it."""
+    wish, seen, live = shown
+    for pillar in (seen, live):
+        if pillar.state in {"bad", "warn"}:
+            return {"state": pillar.state, "text": f"{pillar.name}: {pillar.word.lower()}"}
+    if live.state == "idle":
+        return {
+            "state": "idle" if wish.state == "ok" else wish.state,
+            "text": f"{wish.word}; {live.word.lower()}",
+        }
+    return {"state": wish.state, "text": "All three agree" if wish.state == "ok" else wish.word}

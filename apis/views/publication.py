@@ -40,7 +40,14 @@ def decide(request: HttpRequest, slug: str, version: str, step: str) -> HttpResp
             messages.success(request, f"{found} {wanted.done}.")
             return redirect(found.get_absolute_url())
     status = 400 if form.is_bound else 200
-    context = {"api": found.api, "version": found, "step": wanted, "form": form}
+    others = ApiVersion.objects.served().filter(api=found.api).exclude(pk=found.pk)
+    context = {
+        "api": found.api,
+        "version": found,
+        "step": wanted,
+        "form": form,
+        "others_served": list(others.values_list("version", flat=True)),
+    }
     return render(request, "apis/decide.html", context, status=status)
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from apis import actions, permissions
-from apis.models import ApiVersion, Plan, SyncProblem, SyncRun
+from apis.models import ApiVersion, Plan, SyncProblem, SyncRun, WatchState
 from apis.querysets import SyncProblemQuerySet
 from portal.accounts.models import User
 from portal.accounts.roles import Permission, can
@@ -31,12 +31,19 @@ def sync(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").replace("\0", "").strip()[:200]
     kind = request.GET.get("kind", "")[:140]
     page = page_of(request, problems_like(visible, text, kind))
+    clusters = [{"name": name, "runs": last_runs(name)} for name in settings.CLUSTERS]
+    problem_count = visible.count()
     context = {
-        "clusters": [{"name": name, "runs": last_runs(name)} for name in settings.CLUSTERS],
+        "clusters": clusters,
+        "last_run": max(
+            (run for each in clusters for run in each["runs"]), key=lambda run: run.pk, default=None
+        ),
+        "watch": watch_of_all(),
+        "needs_text": f"{problem_count} problem{'' if problem_count == 1 else 's'} need{'s' if problem_count == 1 else ''} you",
         "kinds": kinds_of(request.user, visible),
         "q": text,
         "kind": kind,
-        "problem_count": visible.count(),
+        "problem_count": problem_count,
         "can_sync": can(request.user, Permission.MANAGE_PORTAL),
         **pager(page),
     }
@@ -71,6 +78,23 @@ def problems_like(problems: SyncProblemQuerySet, text: str, kind: str = "") -> S
 def last_runs(cluster: str) -> list[SyncRun]:
     took = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
     return list(SyncRun.objects.filter(cluster=cluster).annotate(took=took)[:RUNS_A_CLUSTER])
+
+
+def watch_of_all() -> dict[str, Any]:
+    """How the watches of all clusters stand together; kinds that a cluster does not serve do not count."""
+    states = list(WatchState.objects.filter(installed=True))
+    newest = max(
+        (state for state in states if state.last_event_at),
+        key=lambda state: state.last_event_at,
+        default=None,
+    )
+    return {
+        "kinds": len(states),
+        "connected": sum(state.connected_since is not None for state in states),
+        "message": next((state.message for state in states if state.connected_since is None), "")[:120],
+        "last_event_at": newest.last_event_at if newest else None,
+        "last_kind": newest.kind.rsplit("/", 1)[-1] if newest else "",
+    }
 
 
 def kinds_of(user: User, problems: SyncProblemQuerySet) -> list[dict[str, Any]]:

@@ -1,0 +1,36 @@
+"""What an API's page and the catalog show of subscriptions."""
+
+from collections.abc import Iterable
+
+from django import template
+
+from apis.models import Api
+from subscriptions.models import Application, Subscription
+
+register = template.Library()
+SHOWN = 10
+
+
+@register.simple_tag(takes_context=True)
+def my_subscriptions(context: template.Context, api: Api) -> list[Subscription]:
+    """The live subscriptions of the reader's applications to this API, newest first."""
+    mine = Application.objects.visible_to(context["request"].user)
+    live = Subscription.objects.live().filter(api=api, application__in=mine)
+    return list(live.select_related("application", "plan")[:SHOWN])
+
+
+@register.simple_tag(takes_context=True)
+def subscribed_among(context: template.Context, apis: Iterable[Api]) -> set[int]:
+    """Which of these APIs some application of the reader's is subscribed to, as primary keys: one query for a page."""
+    user = context["request"].user
+    if not user.is_authenticated:
+        return set()
+    mine = Application.objects.visible_to(user)
+    found = Subscription.objects.live().filter(api__in=[api.pk for api in apis], application__in=mine)
+    return set(found.values_list("api_id", flat=True))
+
+
+@register.simple_tag
+def live_subscriptions(api: Api) -> int:
+    """How many applications would lose access if the API went away."""
+    return Subscription.objects.live().filter(api=api).count()
