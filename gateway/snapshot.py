@@ -58,7 +58,7 @@ class Cors:
 class Route:
     """One operation: an upper-case method and a path template below the version's base path.
 
-    Any one of `scopes` in the caller's token opens it; API keys carry no scopes and are not asked for any.
+    A token needs all of `scopes`, as OpenAPI's security requirements say; API keys carry none and are not asked for any.
     """
 
     method: str

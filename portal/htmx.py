@@ -11,3 +11,8 @@ def respond(
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, template, context, status=status)
     return redirect(to)
+
+
+def wants_part(request: HttpRequest) -> bool:
+    """Whether htmx asks, and a part of the page is enough."""
+    return bool(getattr(request, "htmx", False))

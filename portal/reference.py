@@ -3,13 +3,16 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from apis.models import ApiVersion
 from gateway.targets.envoy.replies import REPLIES
 from keymanager.models import Credential
 from portal.accounts.roles import TEAM_ROLES, Permission
-from portal.transitions import HasStatus
 from subscriptions.models import Subscription
+
+if TYPE_CHECKING:
+    from portal.transitions import HasStatus
 
 NOTE = "<!-- Made by `manage.py reference`. Change the code, not this page. -->\n"
 
@@ -32,7 +35,9 @@ def _states() -> str:
     )
     parts = [NOTE, "# States\n"]
     for title, model in kinds:
-        lines = [f"    {start} --> {end}" for start, ends in model.TRANSITIONS.items() for end in sorted(ends)]
+        lines = [
+            f"    {start} --> {end}" for start, ends in model.TRANSITIONS.items() for end in sorted(ends)
+        ]
         parts += [f"## {title}\n", "```mermaid", "stateDiagram-v2", *lines, "```\n"]
     return "\n".join(parts)
 
@@ -40,7 +45,9 @@ def _states() -> str:
 def _settings() -> str:
     rows = ["| Variable | Default | What it is |", "|---|---|---|"]
     rows += [f"| `{name}` | {default} | {comment} |" for name, default, comment in _variables()]
-    return "\n".join([NOTE, "# Settings\n", "All from the environment, read in `portal/settings.py`.\n", *rows, ""])
+    return "\n".join(
+        [NOTE, "# Settings\n", "All from the environment, read in `portal/settings.py`.\n", *rows, ""]
+    )
 
 
 def _variables() -> Iterator[tuple[str, str, str]]:
@@ -49,20 +56,26 @@ def _variables() -> Iterator[tuple[str, str, str]]:
     lines = source.splitlines()
     seen = set()
     for node in ast.walk(ast.parse(source)):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.startswith("env_")):
+        if not (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.startswith("env_")
+        ):
             continue
         name = node.args[0] if node.args else None
         if not isinstance(name, ast.Constant) or name.value in seen:
             continue
         seen.add(name.value)
         given = node.args[1:] + [keyword.value for keyword in node.keywords]
-        default = f"`{ast.unparse(given[0])}`" if given else "needed"
+        default = f"`{ast.unparse(given[0])}`" if given else "none"
         above = lines[node.lineno - 2].strip()
-        yield str(name.value), default.replace("|", "\\|"), above.lstrip("# ") if above.startswith("# ") else ""
+        comment = above.lstrip("# ") if above.startswith("# ") and "----" not in above else ""
+        yield str(name.value), default.replace("|", "\\|"), comment
 
 
 def _roles() -> str:
-    head = ["| Permission | " + " | ".join(role.value for role in TEAM_ROLES) + " | admin |", "|---|" + "---|" * 4]
+    head = [
+        "| Permission | " + " | ".join(role.value for role in TEAM_ROLES) + " | admin |",
+        "|---|" + "---|" * 4,
+    ]
     rows = [
         f"| {permission.value} | "
         + " | ".join("yes" if permission in role.permissions else "" for role in TEAM_ROLES.values())
@@ -77,6 +90,9 @@ def _refusals() -> str:
     head = ["| Reason | Status | What it says |", "|---|---|---|"]
     seen: dict[str, str] = {}
     for reply in REPLIES:
-        seen.setdefault(reply.reason, f"| `{reply.reason}` | {reply.status or 'as it is'} | {reply.title}. {reply.detail} |")
+        seen.setdefault(
+            reply.reason,
+            f"| `{reply.reason}` | {reply.status or 'as it is'} | {reply.title}. {reply.detail} |",
+        )
     text = "The gateway's own answers are `application/problem+json` with a `reason` and a `request_id`.\n"
     return "\n".join([NOTE, "# Refusals\n", text, *head, *seen.values(), ""])

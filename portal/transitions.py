@@ -1,6 +1,7 @@
 """One transition table per status. The state diagrams in the docs are generated from these tables."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from django.db import models
 
@@ -10,7 +11,7 @@ from portal.errors import Conflict
 class HasStatus(models.Model):
     """A model whose `status` moves only along `TRANSITIONS`: status -> the statuses it may become."""
 
-    TRANSITIONS: Mapping[str, frozenset[str]]
+    TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]]
     status: str
 
     class Meta:

@@ -1,6 +1,6 @@
 """Every address of the portal."""
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from portal import health, views
 
@@ -10,7 +10,7 @@ handler404 = "portal.responses.not_found"
 handler429 = "portal.responses.too_many_requests"
 handler500 = "portal.responses.server_error"
 
-rest = [
+rest: list[URLPattern | URLResolver] = [
     path("", include("portal.accounts.rest.urls")),
     path("", include("apis.rest.urls")),
     path("", include("subscriptions.rest.urls")),

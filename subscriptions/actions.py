@@ -62,7 +62,9 @@ def subscribe(*, application: Application, api: Api, plan: Plan, by: User, reaso
     check(by, Permission.SUBSCRIBE, application.team)
     _check_open(api)
     _check_offered(api, plan)
-    subscription = Subscription(application=application, api=api, plan=plan, reason=reason.strip(), created_by=by)
+    subscription = Subscription(
+        application=application, api=api, plan=plan, reason=reason.strip(), created_by=by
+    )
     automatic = plan.approval == PlanApproval.AUTOMATIC
     if automatic:
         subscription.move_to(Status.ACTIVE)
@@ -71,9 +73,17 @@ def subscribe(*, application: Application, api: Api, plan: Plan, by: User, reaso
             subscription.save()
     except IntegrityError:
         raise Conflict(
-            f"{application} has a subscription to {api} already.", remedy="Change its plan, or cancel it first."
+            f"{application} has a subscription to {api} already.",
+            remedy="Change its plan, or cancel it first.",
         ) from None
-    record("subscription_requested", subscription, by=by, team=application.team, plan=plan.slug, note=subscription.reason)
+    record(
+        "subscription_requested",
+        subscription,
+        by=by,
+        team=application.team,
+        plan=plan.slug,
+        note=subscription.reason,
+    )
     if automatic:
         _decide(subscription, plan, Approval.Outcome.APPROVED, by=None)
     else:
@@ -96,7 +106,14 @@ def change_plan(*, subscription: Subscription, plan: Plan, by: User, reason: str
     if plan.approval == PlanApproval.AUTOMATIC:
         return _take_requested_plan(subscription, by=by, decided_by=None)
     subscription.save(update_fields=["status", "requested_plan", "requested_at", "reason"])
-    record("plan_change_requested", subscription, by=by, team=subscription.application.team, plan=plan.slug, note=subscription.reason)
+    record(
+        "plan_change_requested",
+        subscription,
+        by=by,
+        team=subscription.application.team,
+        plan=plan.slug,
+        note=subscription.reason,
+    )
     _notify(subscription, "plan_change_requested", by)
     tasks.tell_reviewers.delay_on_commit(subscription.public_id)
     return subscription
@@ -199,12 +216,19 @@ def _save_application(application: Application) -> None:
             application.save()
     except IntegrityError:
         raise Conflict(
-            f"{application.team} has an application named {application.name} already.", remedy="Choose another name."
+            f"{application.team} has an application named {application.name} already.",
+            remedy="Choose another name.",
         ) from None
 
 
 def _locked_application(application: Application) -> Application:
-    found = Application.objects.live().select_for_update(of=("self",)).select_related("team").filter(pk=application.pk).first()
+    found = (
+        Application.objects.live()
+        .select_for_update(of=("self",))
+        .select_related("team")
+        .filter(pk=application.pk)
+        .first()
+    )
     if found is None:
         raise NotFound("This application was deleted.")
     return found
@@ -223,14 +247,21 @@ def _check_open(api: Api) -> None:
     if Publication.PUBLISHED in statuses:
         return
     if Publication.DEPRECATED in statuses:
-        raise Conflict(f"{api} is deprecated and takes no new subscriptions.", remedy="Look for its successor on its page.")
+        raise Conflict(
+            f"{api} is deprecated and takes no new subscriptions.",
+            remedy="Look for its successor on its page.",
+        )
     raise Conflict(f"{api} is not published.", remedy="Choose an API from the catalog.")
 
 
 def _check_offered(api: Api, plan: Plan) -> None:
     served = ApiVersion.objects.served().filter(api=api)
     if not Plan.objects.live().filter(pk=plan.pk, versions__in=served).exists():
-        raise Invalid(f"{api} does not offer the plan {plan}.", remedy="Choose one of the plans on its page.", field="plan")
+        raise Invalid(
+            f"{api} does not offer the plan {plan}.",
+            remedy="Choose one of the plans on its page.",
+            field="plan",
+        )
 
 
 def _check_waits(subscription: Subscription, *statuses: str, word: str = "waiting for this decision") -> None:
@@ -241,9 +272,20 @@ def _check_waits(subscription: Subscription, *statuses: str, word: str = "waitin
         )
 
 
-def _decide(subscription: Subscription, plan: Plan, outcome: str, *, by: User | None, reason: str = "") -> None:
-    Approval.objects.create(subscription=subscription, plan=plan, outcome=outcome, by=by, reason=reason.strip())
-    record(f"subscription_{outcome}", subscription, by=by, team=subscription.api.team, note=reason.strip(), plan=plan.slug)
+def _decide(
+    subscription: Subscription, plan: Plan, outcome: str, *, by: User | None, reason: str = ""
+) -> None:
+    Approval.objects.create(
+        subscription=subscription, plan=plan, outcome=outcome, by=by, reason=reason.strip()
+    )
+    record(
+        f"subscription_{outcome}",
+        subscription,
+        by=by,
+        team=subscription.api.team,
+        note=reason.strip(),
+        plan=plan.slug,
+    )
 
 
 def _take_requested_plan(
@@ -278,7 +320,9 @@ def _cancel(subscription: Subscription, *, by: User) -> Subscription:
     return _switch(subscription, Status.CANCELLED, "cancelled", by=by, reason="")
 
 
-def _switch(subscription: Subscription, status: str, event: str, *, by: User | None, reason: str) -> Subscription:
+def _switch(
+    subscription: Subscription, status: str, event: str, *, by: User | None, reason: str
+) -> Subscription:
     subscription.move_to(status)
     subscription.save(update_fields=["status", "requested_plan"])
     record(f"subscription_{event}", subscription, by=by, team=subscription.api.team, note=reason)

@@ -25,7 +25,10 @@ class ApplicationForm(forms.ModelForm):
 
 class NewApplicationForm(ApplicationForm):
     team = forms.ModelChoiceField(
-        Team.objects.none(), to_field_name="slug", empty_label=None, help_text="The application belongs to this team, not to you."
+        Team.objects.none(),
+        to_field_name="slug",
+        empty_label=None,
+        help_text="The application belongs to this team, not to you.",
     )
     field_order = ("name", "team", "description")
 
@@ -46,7 +49,9 @@ def plans_of(api: Api) -> Any:
 
 
 class SubscribeForm(forms.Form):
-    application = forms.ModelChoiceField(Application.objects.none(), to_field_name="public_id", empty_label=None)
+    application = forms.ModelChoiceField(
+        Application.objects.none(), to_field_name="public_id", empty_label=None
+    )
     plan = PlanChoice(Plan.objects.none(), to_field_name="slug", empty_label=None, widget=forms.RadioSelect)
     reason = forms.CharField(
         max_length=2000,
@@ -78,7 +83,9 @@ class ChangePlanForm(forms.Form):
 class ReasonForm(forms.Form):
     """A note with a decision; the action asks for one where the other side must learn why."""
 
-    reason = forms.CharField(max_length=2000, required=False, label="Note", widget=forms.Textarea(attrs={"rows": 2}))
+    reason = forms.CharField(
+        max_length=2000, required=False, label="Note", widget=forms.Textarea(attrs={"rows": 2})
+    )
 
 
 class DeleteForm(forms.Form):

@@ -42,7 +42,9 @@ class Application(models.Model):
         ordering: ClassVar[list[str]] = ["name", "id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["team", "name"], condition=Q(deleted_at__isnull=True), name="application_name_once_per_team"
+                fields=["team", "name"],
+                condition=Q(deleted_at__isnull=True),
+                name="application_name_once_per_team",
             ),
         ]
 
@@ -80,7 +82,9 @@ class Subscription(HasStatus):
             }
         ),
         SubscriptionStatus.SUSPENDED: frozenset({SubscriptionStatus.ACTIVE, SubscriptionStatus.CANCELLED}),
-        SubscriptionStatus.CHANGE_PENDING: frozenset({SubscriptionStatus.ACTIVE, SubscriptionStatus.CANCELLED}),
+        SubscriptionStatus.CHANGE_PENDING: frozenset(
+            {SubscriptionStatus.ACTIVE, SubscriptionStatus.CANCELLED}
+        ),
         SubscriptionStatus.REJECTED: frozenset(),
         SubscriptionStatus.CANCELLED: frozenset(),
         SubscriptionStatus.EXPIRED: frozenset(),
@@ -95,7 +99,9 @@ class Subscription(HasStatus):
         }
     )
     # The gateway lets calls through; while a change waits, the old plan goes on.
-    ENFORCED: ClassVar[frozenset[str]] = frozenset({SubscriptionStatus.ACTIVE, SubscriptionStatus.CHANGE_PENDING})
+    ENFORCED: ClassVar[frozenset[str]] = frozenset(
+        {SubscriptionStatus.ACTIVE, SubscriptionStatus.CHANGE_PENDING}
+    )
 
     public_id = models.CharField(max_length=24, unique=True, default=_subscription_id, editable=False)
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="subscriptions")
@@ -126,7 +132,9 @@ class Subscription(HasStatus):
                 | (~Q(status="change_pending") & Q(requested_plan__isnull=True)),
                 name="subscription_change_names_plan",
             ),
-            models.CheckConstraint(condition=Q(status__in=SubscriptionStatus.values), name="subscription_status_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=SubscriptionStatus.values), name="subscription_status_known"
+            ),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["status", "requested_at"], name="subscription_queue"),

@@ -1,22 +1,19 @@
 """Who may see which applications and subscriptions."""
 
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from django.db import models
 from django.db.models import Q
 
-from portal.accounts.models import User
+from portal.accounts.models import Viewer
 from portal.accounts.roles import Permission, teams_with
-
-if TYPE_CHECKING:
-    from .models import Application, Subscription
 
 
 class ApplicationQuerySet(models.QuerySet["Application"]):
     def live(self) -> Self:
         return self.filter(deleted_at__isnull=True)
 
-    def visible_to(self, user: User) -> Self:
+    def visible_to(self, user: Viewer) -> Self:
         """Applications of the person's teams that are not deleted; an admin sees all."""
         if not user.is_authenticated:
             return self.none()
@@ -29,7 +26,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def live(self) -> Self:
         return self.filter(status__in=self.model.LIVE)
 
-    def visible_to(self, user: User) -> Self:
+    def visible_to(self, user: Viewer) -> Self:
         """The consumer's side through the application's team, the publisher's through the API's."""
         if not user.is_authenticated:
             return self.none()
@@ -40,7 +37,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
             | Q(api__team_id__in=teams_with(user, Permission.REVIEW))
         )
 
-    def reviewable_by(self, user: User) -> Self:
+    def reviewable_by(self, user: Viewer) -> Self:
         """Subscriptions to APIs whose requests this person may decide."""
         if not user.is_authenticated:
             return self.none()

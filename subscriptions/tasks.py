@@ -17,7 +17,10 @@ from .models import Subscription, SubscriptionStatus
 def tell_reviewers(public_id: str) -> None:
     """Mail the API's team that a request waits. Sent twice if the task runs twice: better than never."""
     subscription = _subscription(public_id)
-    if subscription and subscription.status in {SubscriptionStatus.PENDING, SubscriptionStatus.CHANGE_PENDING}:
+    if subscription and subscription.status in {
+        SubscriptionStatus.PENDING,
+        SubscriptionStatus.CHANGE_PENDING,
+    }:
         _send(subscription, subscription.api.team, "requested")
 
 
@@ -36,14 +39,18 @@ def expire_due() -> None:
 
     with advisory_lock("expire_due") as acquired:
         if acquired:
-            due = Subscription.objects.filter(status=SubscriptionStatus.ACTIVE, expires_at__lte=timezone.now())
+            due = Subscription.objects.filter(
+                status=SubscriptionStatus.ACTIVE, expires_at__lte=timezone.now()
+            )
             for subscription in due.iterator():
                 actions.expire(subscription=subscription)
 
 
 def _subscription(public_id: str) -> Subscription | None:
     return (
-        Subscription.objects.select_related("application__team", "api__team", "plan", "requested_plan", "created_by")
+        Subscription.objects.select_related(
+            "application__team", "api__team", "plan", "requested_plan", "created_by"
+        )
         .filter(public_id=public_id)
         .first()
     )
@@ -51,7 +58,11 @@ def _subscription(public_id: str) -> Subscription | None:
 
 def _send(subscription: Subscription, team: Team | None, what: str) -> None:
     people = Q(memberships__role__in=[TeamRole.OWNER, TeamRole.MAINTAINER])
-    to = list(team.members.filter(people, is_active=True).values_list("email", flat=True).distinct()) if team else []
+    to = (
+        list(team.members.filter(people, is_active=True).values_list("email", flat=True).distinct())
+        if team
+        else []
+    )
     if not to:
         return
     context = {

@@ -13,7 +13,9 @@ from .roles import Permission, check
 @transaction.atomic
 def welcome(*, user: User) -> Team:
     """Give a new person a team of their own, so that they can register an application at once."""
-    team = Team.objects.create(slug=_free_slug(user.name or user.email.split("@")[0]), name=user.name, personal=True)
+    team = Team.objects.create(
+        slug=_free_slug(user.name or user.email.split("@")[0]), name=user.name, personal=True
+    )
     Membership.objects.create(team=team, user=user, role=TeamRole.OWNER)
     record("user_signed_up", user, by=user, team=team)
     return team
@@ -53,7 +55,9 @@ def add_member(*, team: Team, email: str, role: str, by: User) -> Membership:
     user = User.objects.filter(email__iexact=email.strip(), is_active=True).first()
     if user is None:
         raise Invalid(
-            f"Nobody here has signed up as {email.strip()}.", remedy="Ask them to sign up first.", field="email"
+            f"Nobody here has signed up as {email.strip()}.",
+            remedy="Ask them to sign up first.",
+            field="email",
         )
     membership, created = Membership.objects.get_or_create(team=team, user=user, defaults={"role": role})
     if not created:
@@ -71,7 +75,14 @@ def change_role(*, membership: Membership, role: str, by: User) -> Membership:
         _check_not_last_owner(membership)
     membership.role = role
     membership.save(update_fields=["role"])
-    record("member_role_changed", membership.team, by=by, team=membership.team, member=membership.user.public_id, role=role)
+    record(
+        "member_role_changed",
+        membership.team,
+        by=by,
+        team=membership.team,
+        member=membership.user.public_id,
+        role=role,
+    )
     return membership
 
 
@@ -87,7 +98,9 @@ def remove_member(*, membership: Membership, by: User) -> None:
 
 
 @transaction.atomic
-def grant_namespace(*, cluster: str, namespace: str, team: Team, auto_publish: bool, by: User | None) -> NamespaceGrant:
+def grant_namespace(
+    *, cluster: str, namespace: str, team: Team, auto_publish: bool, by: User | None
+) -> NamespaceGrant:
     """Say which team publishes from a namespace. `by=None` is Portico itself, seeding the demo."""
     if by is not None:
         check(by, Permission.MANAGE_PORTAL)
@@ -95,7 +108,13 @@ def grant_namespace(*, cluster: str, namespace: str, team: Team, auto_publish: b
         cluster=cluster, namespace=namespace, defaults={"team": team, "auto_publish": auto_publish}
     )
     record(
-        "namespace_granted", team, by=by, team=team, cluster=cluster, namespace=namespace, auto_publish=auto_publish
+        "namespace_granted",
+        team,
+        by=by,
+        team=team,
+        cluster=cluster,
+        namespace=namespace,
+        auto_publish=auto_publish,
     )
     return grant
 
@@ -103,13 +122,22 @@ def grant_namespace(*, cluster: str, namespace: str, team: Team, auto_publish: b
 @transaction.atomic
 def revoke_namespace(*, grant: NamespaceGrant, by: User) -> None:
     check(by, Permission.MANAGE_PORTAL)
-    record("namespace_revoked", grant.team, by=by, team=grant.team, cluster=grant.cluster, namespace=grant.namespace)
+    record(
+        "namespace_revoked",
+        grant.team,
+        by=by,
+        team=grant.team,
+        cluster=grant.cluster,
+        namespace=grant.namespace,
+    )
     grant.delete()
 
 
 def _role(role: str) -> str:
     if role not in TeamRole.values:
-        raise Invalid(f"There is no role {role!r}.", remedy=f"Use one of {', '.join(TeamRole.values)}.", field="role")
+        raise Invalid(
+            f"There is no role {role!r}.", remedy=f"Use one of {', '.join(TeamRole.values)}.", field="role"
+        )
     return role
 
 
@@ -126,7 +154,9 @@ def _check_not_last_owner(membership: Membership) -> None:
     if membership.role != TeamRole.OWNER:
         return
     if not membership.team.memberships.filter(role=TeamRole.OWNER).exclude(pk=membership.pk).exists():
-        raise Conflict(f"{membership.team} would have no owner left.", remedy="Make somebody else an owner first.")
+        raise Conflict(
+            f"{membership.team} would have no owner left.", remedy="Make somebody else an owner first."
+        )
 
 
 def _forget_roles(user: User) -> None:
@@ -137,4 +167,8 @@ def _forget_roles(user: User) -> None:
 def _free_slug(text: str) -> str:
     base = slugify(text)[:55] or "team"
     taken = set(Team.objects.filter(slug__startswith=base).values_list("slug", flat=True))
-    return base if base not in taken else next(s for n in range(2, len(taken) + 3) if (s := f"{base}-{n}") not in taken)
+    return (
+        base
+        if base not in taken
+        else next(s for n in range(2, len(taken) + 3) if (s := f"{base}-{n}") not in taken)
+    )

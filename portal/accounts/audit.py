@@ -22,7 +22,9 @@ def record(
         TransactionManagementError: there is no transaction to share with the change.
     """
     if not transaction.get_connection().in_atomic_block:
-        raise transaction.TransactionManagementError(f"{event} must be recorded in the transaction of its change")
+        raise transaction.TransactionManagementError(
+            f"{event} must be recorded in the transaction of its change"
+        )
     return AuditEvent.objects.create(
         event=event,
         by=by,

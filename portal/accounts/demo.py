@@ -26,7 +26,13 @@ class Person:
 
 
 PEOPLE = (
-    Person("Mara Lindqvist", "consumer@demo.portico", "consumer, owner of the team Web shop", "web-shop", TeamRole.OWNER),
+    Person(
+        "Mara Lindqvist",
+        "consumer@demo.portico",
+        "consumer, owner of the team Web shop",
+        "web-shop",
+        TeamRole.OWNER,
+    ),
     Person("Aiko Brandt", "publisher@demo.portico", "publisher, all demo APIs", "storefront"),
     Person("Dele Okafor", "admin@demo.portico", "platform admin", is_admin=True),
 )
@@ -45,12 +51,17 @@ def seed(passwords: Path) -> None:
     """Create what is missing. Passwords are drawn once and kept in `passwords`, readable by its owner only."""
     known: dict[str, str] = json.loads(passwords.read_text()) if passwords.exists() else {}
     for person in PEOPLE:
-        known.setdefault(person.email, "-".join(secrets.choice(WORDS) for _ in range(3)) + f"-{secrets.randbelow(90) + 10}")
+        known.setdefault(
+            person.email, "-".join(secrets.choice(WORDS) for _ in range(3)) + f"-{secrets.randbelow(90) + 10}"
+        )
     passwords.parent.mkdir(parents=True, exist_ok=True)
     passwords.touch(mode=0o600)
     passwords.write_text(json.dumps(known))
     with transaction.atomic():
-        teams = {slug: Team.objects.get_or_create(slug=slug, defaults={"name": name})[0] for slug, name in TEAMS.items()}
+        teams = {
+            slug: Team.objects.get_or_create(slug=slug, defaults={"name": name})[0]
+            for slug, name in TEAMS.items()
+        }
         for person in PEOPLE:
             _person(person, teams, known[person.email])
         publisher = User.objects.get(email=PEOPLE[1].email)
@@ -86,14 +97,86 @@ def _person(person: Person, teams: dict[str, Team], password: str) -> None:
         # The state directory was emptied, the database was not: the printed password has to work.
         user.set_password(password)
         user.save(update_fields=["password"])
-    EmailAddress.objects.get_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
+    EmailAddress.objects.get_or_create(
+        user=user, email=user.email, defaults={"verified": True, "primary": True}
+    )
     if person.team:
-        Membership.objects.get_or_create(team=teams[person.team], user=user, defaults={"role": person.team_role})
+        Membership.objects.get_or_create(
+            team=teams[person.team], user=user, defaults={"role": person.team_role}
+        )
 
 
-WORDS = (
-    "amber basalt birch brook cedar clover cobalt copper coral dune ember fern fjord flint garnet ginger harbor hazel "
-    "heron indigo iris ivory jasper juniper kelp lagoon larch lichen linen lotus maple marble meadow moss nectar oak "
-    "olive onyx opal orchid otter pebble pine plume quartz raven reed river saffron sage sandal shale sienna slate "
-    "sorrel spruce storm sumac swift talc teak thyme topaz tulip umber velvet violet walnut willow wren yarrow zinc"
-).split()
+WORDS = [
+    "amber",
+    "basalt",
+    "birch",
+    "brook",
+    "cedar",
+    "clover",
+    "cobalt",
+    "copper",
+    "coral",
+    "dune",
+    "ember",
+    "fern",
+    "fjord",
+    "flint",
+    "garnet",
+    "ginger",
+    "harbor",
+    "hazel",
+    "heron",
+    "indigo",
+    "iris",
+    "ivory",
+    "jasper",
+    "juniper",
+    "kelp",
+    "lagoon",
+    "larch",
+    "lichen",
+    "linen",
+    "lotus",
+    "maple",
+    "marble",
+    "meadow",
+    "moss",
+    "nectar",
+    "oak",
+    "olive",
+    "onyx",
+    "opal",
+    "orchid",
+    "otter",
+    "pebble",
+    "pine",
+    "plume",
+    "quartz",
+    "raven",
+    "reed",
+    "river",
+    "saffron",
+    "sage",
+    "sandal",
+    "shale",
+    "sienna",
+    "slate",
+    "sorrel",
+    "spruce",
+    "storm",
+    "sumac",
+    "swift",
+    "talc",
+    "teak",
+    "thyme",
+    "topaz",
+    "tulip",
+    "umber",
+    "velvet",
+    "violet",
+    "walnut",
+    "willow",
+    "wren",
+    "yarrow",
+    "zinc",
+]

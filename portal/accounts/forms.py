@@ -6,7 +6,9 @@ from portal.accounts.models import Team, TeamRole, User
 class SignupForm(forms.Form):
     """What sign-up asks beyond e-mail and password."""
 
-    name = forms.CharField(max_length=120, label="Your name", widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    name = forms.CharField(
+        max_length=120, label="Your name", widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
 
     def signup(self, request: object, user: object) -> None:
         """allauth calls this; AccountAdapter.save_user has done the work."""
@@ -34,5 +36,7 @@ class GrantForm(forms.Form):
     namespace = forms.CharField(max_length=63)
     team = forms.ModelChoiceField(Team.objects.filter(personal=False), to_field_name="slug", empty_label=None)
     auto_publish = forms.BooleanField(
-        required=False, label="Publish at once what asks for automatic approval", help_text="Otherwise each version waits for a publisher."
+        required=False,
+        label="Publish at once what asks for automatic approval",
+        help_text="Otherwise each version waits for a publisher.",
     )

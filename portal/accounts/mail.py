@@ -12,6 +12,8 @@ class PortalBackend(BaseEmailBackend):
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:
             PortalMail.objects.create(
-                to=", ".join(message.recipients())[:500], subject=str(message.subject)[:500], text=str(message.body)
+                to=", ".join(message.recipients())[:500],
+                subject=str(message.subject)[:500],
+                text=str(message.body),
             )
         return len(email_messages)

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from django.contrib.auth.models import AbstractUser, UserManager as DjangoUserManager
+from django.contrib.auth.models import AbstractUser, AnonymousUser, UserManager as DjangoUserManager
 from django.db import models
 from django.utils import timezone
 
@@ -51,6 +51,10 @@ class User(AbstractUser):
         return self.name.split(" ")[0]
 
 
+# Whoever looks: a person, or somebody who has not signed in.
+Viewer = User | AnonymousUser
+
+
 class Team(models.Model):
     slug = models.SlugField(max_length=63, unique=True)
     name = models.CharField(max_length=120)
@@ -86,7 +90,9 @@ class Membership(models.Model):
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["team", "user"], name="membership_once_per_team"),
-            models.CheckConstraint(condition=models.Q(role__in=TeamRole.values), name="membership_role_known"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=TeamRole.values), name="membership_role_known"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -99,7 +105,9 @@ class NamespaceGrant(models.Model):
     cluster = models.CharField(max_length=63)
     namespace = models.CharField(max_length=63)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="namespace_grants")
-    auto_publish = models.BooleanField(default=False, help_text="Discovered versions that ask for it are published at once.")
+    auto_publish = models.BooleanField(
+        default=False, help_text="Discovered versions that ask for it are published at once."
+    )
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

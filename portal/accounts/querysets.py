@@ -3,11 +3,11 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 
 if TYPE_CHECKING:
-    from .models import User
+    from .models import Viewer
 
 
 class TeamQuerySet(models.QuerySet["Team"]):
-    def visible_to(self, user: "User") -> Self:
+    def visible_to(self, user: "Viewer") -> Self:
         """Teams the person belongs to; an admin sees all."""
         if not user.is_authenticated:
             return self.none()
@@ -17,7 +17,7 @@ class TeamQuerySet(models.QuerySet["Team"]):
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    def visible_to(self, user: "User") -> Self:
+    def visible_to(self, user: "Viewer") -> Self:
         """What concerns the person's teams, or was done by the person; an admin sees all."""
         if not user.is_authenticated:
             return self.none()
@@ -28,7 +28,3 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     def about(self, target: models.Model) -> Self:
         """Newest first, with the people's names loaded."""
         return self.filter(target_type=target._meta.label, target_id=target.public_id).select_related("by")  # type: ignore[attr-defined]
-
-
-if TYPE_CHECKING:
-    from .models import AuditEvent, Team

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from portal.errors import Forbidden
 
-from .models import Membership, Team, TeamRole, User
+from .models import Membership, Team, TeamRole, User, Viewer
 
 
 class Permission(StrEnum):
@@ -35,13 +35,19 @@ class Permission(StrEnum):
     MANAGE_PORTAL = "administer the portal"
 
 
-class Consumer:
+class Role:
+    """A named set of permissions."""
+
+    permissions: frozenset[Permission] = frozenset()
+
+
+class Consumer(Role):
     """Any signed-in person."""
 
     permissions = frozenset({Permission.CREATE_TEAM})
 
 
-class Member:
+class Member(Role):
     """Member of the team: sees, and reviews requests for the team's APIs."""
 
     permissions = frozenset(
@@ -55,7 +61,7 @@ class Member:
     )
 
 
-class Maintainer:
+class Maintainer(Role):
     """Runs the team's applications and publishes its APIs."""
 
     permissions = Member.permissions | {
@@ -67,22 +73,22 @@ class Maintainer:
     }
 
 
-class Owner:
+class Owner(Role):
     """Also decides who is in the team, and deletes."""
 
     permissions = Maintainer.permissions | {Permission.MANAGE_TEAM, Permission.DELETE_APPLICATION}
 
 
-class Admin:
+class Admin(Role):
     """Runs the portal."""
 
     permissions = frozenset(Permission)
 
 
-TEAM_ROLES = {TeamRole.OWNER: Owner, TeamRole.MAINTAINER: Maintainer, TeamRole.MEMBER: Member}
+TEAM_ROLES: dict[TeamRole, type[Role]] = {TeamRole.OWNER: Owner, TeamRole.MAINTAINER: Maintainer, TeamRole.MEMBER: Member}
 
 
-def permissions_of(user: User, team: Team | None = None) -> frozenset[Permission]:
+def permissions_of(user: Viewer, team: Team | None = None) -> frozenset[Permission]:
     """What the person may do, in general or to what `team` owns. Memberships are read once per person object."""
     if not user.is_authenticated:
         return frozenset()
@@ -92,16 +98,20 @@ def permissions_of(user: User, team: Team | None = None) -> frozenset[Permission
     return Consumer.permissions | (TEAM_ROLES[TeamRole(role)].permissions if role else frozenset())
 
 
-def teams_with(user: User, permission: Permission) -> list[int]:
+def teams_with(user: Viewer, permission: Permission) -> list[int]:
     """Primary keys of the teams in which the person's membership gives `permission`. Admins: see `permissions_of`."""
-    return [team for team, role in _roles(user).items() if permission in TEAM_ROLES[TeamRole(role)].permissions]
+    if not user.is_authenticated:
+        return []
+    return [
+        team for team, role in _roles(user).items() if permission in TEAM_ROLES[TeamRole(role)].permissions
+    ]
 
 
-def can(user: User, permission: Permission, team: Team | None = None) -> bool:
+def can(user: Viewer, permission: Permission, team: Team | None = None) -> bool:
     return permission in permissions_of(user, team)
 
 
-def check(user: User, permission: Permission, team: Team | None = None) -> None:
+def check(user: Viewer, permission: Permission, team: Team | None = None) -> None:
     """Raises Forbidden, saying what is not allowed and who may."""
     if can(user, permission, team):
         return

@@ -15,6 +15,7 @@ from portal.listing import Sort, page_of
 from . import actions
 from .forms import AccountForm, GrantForm, MemberForm, TeamForm
 from .models import Membership, NamespaceGrant, PortalMail, Team, TeamRole
+from .people import person
 from .roles import Permission, check, permissions_of
 
 TEAM_SORTS = {"name": Sort("By name", ("name", "pk")), "newest": Sort("Newest first", ("-created_at", "pk"))}
@@ -24,9 +25,9 @@ GRANT_SORTS = {"namespace": Sort("By namespace", ("cluster", "namespace", "pk"))
 
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
-    form = AccountForm(request.POST or None, instance=request.user)
+    form = AccountForm(request.POST or None, instance=person(request))
     if request.method == "POST" and form.is_valid():
-        actions.rename_user(user=request.user, name=form.cleaned_data["name"], by=request.user)
+        actions.rename_user(user=person(request), name=form.cleaned_data["name"], by=person(request))
         messages.success(request, "Saved.")
         return redirect("accounts:account")
     return render(request, "accounts/account.html", {"form": form})
@@ -36,7 +37,7 @@ def account(request: HttpRequest) -> HttpResponse:
 def teams(request: HttpRequest) -> HttpResponse:
     form = TeamForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        team = actions.create_team(name=form.cleaned_data["name"], by=request.user)
+        team = actions.create_team(name=form.cleaned_data["name"], by=person(request))
         messages.success(request, f"{team} is there, and you are its owner.")
         return redirect("accounts:team", team.slug)
     query = request.GET.get("q", "").strip()
@@ -62,7 +63,7 @@ def add_member(request: HttpRequest, slug: str) -> HttpResponse:
     form = MemberForm(request.POST)
     if not form.is_valid():
         return render(request, "accounts/team.html", _team_context(request, row, form), status=400)
-    member = actions.add_member(team=row, **form.cleaned_data, by=request.user)
+    member = actions.add_member(team=row, **form.cleaned_data, by=person(request))
     messages.success(request, f"{member.user} is in {row} as {member.role}.")
     return redirect("accounts:team", slug)
 
@@ -71,7 +72,7 @@ def add_member(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def change_role(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
     membership = _membership(request, slug, public_id)
-    actions.change_role(membership=membership, role=request.POST.get("role", ""), by=request.user)
+    actions.change_role(membership=membership, role=request.POST.get("role", ""), by=person(request))
     return redirect("accounts:team", slug)
 
 
@@ -79,8 +80,10 @@ def change_role(request: HttpRequest, slug: str, public_id: str) -> HttpResponse
 @require_POST
 def remove_member(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
     membership = _membership(request, slug, public_id)
-    actions.remove_member(membership=membership, by=request.user)
-    messages.success(request, f"{membership.user} is no longer in {membership.team}. Its applications stay with it.")
+    actions.remove_member(membership=membership, by=person(request))
+    messages.success(
+        request, f"{membership.user} is no longer in {membership.team}. Its applications stay with it."
+    )
     return redirect("accounts:teams")
 
 
@@ -90,7 +93,7 @@ def grants(request: HttpRequest) -> HttpResponse:
     check(request.user, Permission.MANAGE_PORTAL)
     form = GrantForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        grant = actions.grant_namespace(**form.cleaned_data, by=request.user)
+        grant = actions.grant_namespace(**form.cleaned_data, by=person(request))
         messages.success(request, f"{grant.team} publishes from {grant.namespace}. The next sync applies it.")
         return redirect("accounts:grants")
     rows = NamespaceGrant.objects.select_related("team")
@@ -105,8 +108,10 @@ def revoke_grant(request: HttpRequest) -> HttpResponse:
     grant = get_object_or_404(
         NamespaceGrant, cluster=request.POST.get("cluster"), namespace=request.POST.get("namespace")
     )
-    actions.revoke_namespace(grant=grant, by=request.user)
-    messages.success(request, f"Nobody publishes from {grant.namespace} now. What is published stays until it is retired.")
+    actions.revoke_namespace(grant=grant, by=person(request))
+    messages.success(
+        request, f"Nobody publishes from {grant.namespace} now. What is published stays until it is retired."
+    )
     return redirect("accounts:grants")
 
 
@@ -116,8 +121,8 @@ def mail(request: HttpRequest) -> HttpResponse:
     if not settings.DEMO:
         raise Http404
     rows = PortalMail.objects.all()
-    if not request.user.is_admin:
-        rows = rows.filter(to__icontains=request.user.email)
+    if not person(request).is_admin:
+        rows = rows.filter(to__icontains=person(request).email)
     return render(request, "accounts/mail.html", {"listing": page_of(request, rows, MAIL_SORTS)})
 
 
@@ -126,7 +131,9 @@ def _visible(request: HttpRequest, slug: str) -> Team:
 
 
 def _membership(request: HttpRequest, slug: str, public_id: str) -> Membership:
-    return get_object_or_404(_visible(request, slug).memberships.select_related("team", "user"), user__public_id=public_id)
+    return get_object_or_404(
+        _visible(request, slug).memberships.select_related("team", "user"), user__public_id=public_id
+    )
 
 
 def _team_context(request: HttpRequest, row: Team, form: MemberForm) -> dict[str, Any]:

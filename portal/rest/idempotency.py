@@ -32,7 +32,9 @@ def idempotent(method: View) -> View:
         if len(key) > 255:
             raise Invalid("Idempotency-Key is longer than 255 characters.", remedy="Send a UUID.")
         print_of_body = hashlib.sha256(json.dumps(request.data, sort_keys=True).encode()).hexdigest()
-        slot = hashlib.sha256(f"{request.user.pk}\0{request.method}\0{request.path}\0{key}".encode()).hexdigest()
+        slot = hashlib.sha256(
+            f"{request.user.pk}\0{request.method}\0{request.path}\0{key}".encode()
+        ).hexdigest()
         mine = {"body": print_of_body, "status": None, "data": None}
         if not cache.add(f"idempotency:{slot}", mine, IDEMPOTENCY_SECONDS):
             return _answer_again(cache.get(f"idempotency:{slot}") or mine, print_of_body)
@@ -42,7 +44,9 @@ def idempotent(method: View) -> View:
             cache.delete(f"idempotency:{slot}")
             raise
         kept = None if getattr(self, "shows_secret", False) else response.data
-        cache.set(f"idempotency:{slot}", {**mine, "status": response.status_code, "data": kept}, IDEMPOTENCY_SECONDS)
+        cache.set(
+            f"idempotency:{slot}", {**mine, "status": response.status_code, "data": kept}, IDEMPOTENCY_SECONDS
+        )
         return response
 
     return wrapper
@@ -52,7 +56,9 @@ def _answer_again(first: dict[str, Any], print_of_body: str) -> Response:
     if first["body"] != print_of_body:
         raise Conflict("This Idempotency-Key was used for another request body.", remedy="Send a new key.")
     if first["status"] is None:
-        raise Conflict("The first request with this Idempotency-Key is still running.", remedy="Try again in a moment.")
+        raise Conflict(
+            "The first request with this Idempotency-Key is still running.", remedy="Try again in a moment."
+        )
     if first["data"] is None:
         raise Conflict(
             "This was created by an earlier request with the same Idempotency-Key; its secret was shown then.",

@@ -32,8 +32,12 @@ def problem_from_exception(exc: Exception, context: dict[str, Any]) -> Response 
     request = context.get("request")
     if isinstance(exc, PorticoError):
         set_rollback()
-        extra: dict[str, object] = {"errors": {exc.field: [exc.message]}} if isinstance(exc, Invalid) and exc.field else {}
-        return problem(exc.status, title=exc.title, detail=exc.message, remedy=exc.remedy, request=request, **extra)
+        extra: dict[str, Any] = (
+            {"errors": {exc.field: [exc.message]}} if isinstance(exc, Invalid) and exc.field else {}
+        )
+        return problem(
+            exc.status, title=exc.title, detail=exc.message, remedy=exc.remedy, request=request, **extra
+        )
     if isinstance(exc, Http404):
         exc = exceptions.NotFound("It does not exist, or you may not see it.")
     elif isinstance(exc, PermissionDenied):

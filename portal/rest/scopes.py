@@ -18,8 +18,12 @@ class PortalScope(BasePermission):
         reading = request.method in SAFE_METHODS
         if not request.user.is_authenticated:
             return reading and getattr(view, "anonymous_read", False)
-        token = request.auth
+        token: Any = request.auth
         if token is None:
             return True
-        needed = getattr(view, "scope_read", "portal:read") if reading else getattr(view, "scope_write", "portal:subscribe")
+        needed = (
+            getattr(view, "scope_read", "portal:read")
+            if reading
+            else getattr(view, "scope_write", "portal:subscribe")
+        )
         return bool(token.is_valid([needed]))

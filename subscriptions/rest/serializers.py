@@ -2,12 +2,17 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apis.models import Api, Plan
+from portal.accounts.models import Team
+
 from ..models import Application, Approval, Subscription
 
 
 class ApplicationSerializer(serializers.ModelSerializer[Application]):
     id = serializers.CharField(source="public_id", read_only=True, help_text="app_…")
-    team = serializers.SlugRelatedField(slug_field="slug", read_only=True, help_text="Slug of the owning team.")
+    team = serializers.SlugRelatedField[Team](
+        slug_field="slug", read_only=True, help_text="Slug of the owning team."
+    )
 
     class Meta:
         model = Application
@@ -25,8 +30,10 @@ class NewApplicationInput(ApplicationInput):
 
 
 class ApprovalSerializer(serializers.ModelSerializer[Approval]):
-    plan = serializers.SlugRelatedField(slug_field="slug", read_only=True)
-    by = serializers.CharField(read_only=True, allow_null=True, help_text="Null: the plan approves by itself.")
+    plan = serializers.SlugRelatedField[Plan](slug_field="slug", read_only=True)
+    by = serializers.CharField(
+        read_only=True, allow_null=True, help_text="Null: the plan approves by itself."
+    )
 
     class Meta:
         model = Approval
@@ -36,10 +43,13 @@ class ApprovalSerializer(serializers.ModelSerializer[Approval]):
 class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
     id = serializers.CharField(source="public_id", read_only=True, help_text="sub_…")
     application = serializers.CharField(source="application.public_id", read_only=True)
-    api = serializers.SlugRelatedField(slug_field="slug", read_only=True)
-    plan = serializers.SlugRelatedField(slug_field="slug", read_only=True)
-    requested_plan = serializers.SlugRelatedField(
-        slug_field="slug", read_only=True, allow_null=True, help_text="The plan asked for while change_pending."
+    api = serializers.SlugRelatedField[Api](slug_field="slug", read_only=True)
+    plan = serializers.SlugRelatedField[Plan](slug_field="slug", read_only=True)
+    requested_plan = serializers.SlugRelatedField[Plan](
+        slug_field="slug",
+        read_only=True,
+        allow_null=True,
+        help_text="The plan asked for while change_pending.",
     )
     approvals = ApprovalSerializer(many=True, read_only=True)
 
@@ -65,7 +75,11 @@ class NewSubscriptionInput(serializers.Serializer[Any]):
     api = serializers.SlugField(help_text="Slug of the API.")
     plan = serializers.SlugField(help_text="Slug of a plan that the API offers.")
     reason = serializers.CharField(
-        max_length=2000, required=False, allow_blank=True, default="", help_text="Whoever approves reads this."
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Whoever approves reads this.",
     )
 
 
@@ -76,5 +90,9 @@ class PlanInput(serializers.Serializer[Any]):
 
 class ReasonInput(serializers.Serializer[Any]):
     reason = serializers.CharField(
-        max_length=2000, required=False, allow_blank=True, default="", help_text="Needed to reject and to suspend."
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Needed to reject and to suspend.",
     )

@@ -1,10 +1,10 @@
 """Applications and subscriptions for scripts and pipelines: the same querysets and actions as the pages."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework import mixins, status
 from rest_framework.decorators import action
@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from apis.models import Api, Plan
 from portal.accounts.models import Team
+from portal.accounts.people import person
 from portal.errors import Invalid
 from portal.rest.idempotency import idempotent
 from portal.rest.inputs import valid
@@ -21,6 +22,8 @@ from portal.rest.inputs import valid
 from .. import actions
 from ..models import Application, Subscription, SubscriptionStatus
 from . import serializers
+
+Row = TypeVar("Row", bound=Model)
 
 
 class ApplicationFilter(django_filters.FilterSet):
@@ -37,7 +40,9 @@ class SubscriptionFilter(django_filters.FilterSet):
     api = django_filters.CharFilter(field_name="api__slug")
     plan = django_filters.CharFilter(field_name="plan__slug")
     status = django_filters.ChoiceFilter(choices=SubscriptionStatus.choices)
-    reviewable = django_filters.BooleanFilter(method="only_reviewable", help_text="Only those you may decide.")
+    reviewable = django_filters.BooleanFilter(
+        method="only_reviewable", help_text="Only those you may decide."
+    )
 
     class Meta:
         model = Subscription
@@ -66,15 +71,17 @@ class Applications(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
         summary="Register an application",
         request=serializers.NewApplicationInput,
         responses={201: serializers.ApplicationSerializer},
-        examples=[OpenApiExample("Register", {"name": "Checkout web", "team": "storefront"}, request_only=True)],
+        examples=[
+            OpenApiExample("Register", {"name": "Checkout web", "team": "storefront"}, request_only=True)
+        ],
     )
     @idempotent
     def create(self, request: Request) -> Response:
         data = valid(serializers.NewApplicationInput, request)
-        team = Team.objects.visible_to(request.user).filter(slug=data.pop("team")).first()
-        if team is None:
-            raise Invalid("There is no such team among yours.", field="team")
-        return self._answer(actions.register_application(team=team, **data, by=request.user), status.HTTP_201_CREATED)
+        team = _named("team", Team.objects.visible_to(request.user), slug=data.pop("team"))
+        return self._answer(
+            actions.register_application(team=team, **data, by=person(request)), status.HTTP_201_CREATED
+        )
 
     @extend_schema(
         summary="Change an application's name and description",
@@ -83,11 +90,16 @@ class Applications(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
     )
     def update(self, request: Request, id: str) -> Response:  # noqa: A002
         data = valid(serializers.ApplicationInput, request)
-        return self._answer(actions.update_application(application=self.get_object(), **data, by=request.user))
+        return self._answer(
+            actions.update_application(application=self.get_object(), **data, by=person(request))
+        )
 
-    @extend_schema(summary="Delete an application: its subscriptions end, its credentials are refused", responses={204: None})
+    @extend_schema(
+        summary="Delete an application: its subscriptions end, its credentials are refused",
+        responses={204: None},
+    )
     def destroy(self, request: Request, id: str) -> Response:  # noqa: A002
-        actions.delete_application(application=self.get_object(), by=request.user)
+        actions.delete_application(application=self.get_object(), by=person(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _answer(self, row: Application, code: int = 200) -> Response:
@@ -98,8 +110,12 @@ def _decision(summary: str, *, scope: str, body: type = serializers.ReasonInput)
     """A POST below one subscription that answers its new state."""
 
     def decorate(method: Callable[..., Response]) -> Any:
-        described = extend_schema(summary=summary, request=body, responses=serializers.SubscriptionSerializer)(method)
-        return action(detail=True, methods=["post"], scope_write=scope, url_path=method.__name__.replace("_", "-"))(described)
+        described = extend_schema(
+            summary=summary, request=body, responses=serializers.SubscriptionSerializer
+        )(method)
+        return action(
+            detail=True, methods=["post"], scope_write=scope, url_path=method.__name__.replace("_", "-")
+        )(described)
 
     return decorate
 
@@ -118,9 +134,9 @@ class Subscriptions(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
 
     def get_queryset(self) -> QuerySet[Subscription]:
         rows = Subscription.objects.visible_to(self.request.user)
-        return rows.select_related("application__team", "api__team", "plan", "requested_plan").prefetch_related(
-            "approvals__plan", "approvals__by"
-        )
+        return rows.select_related(
+            "application__team", "api__team", "plan", "requested_plan"
+        ).prefetch_related("approvals__plan", "approvals__by")
 
     @extend_schema(
         summary="Subscribe an application to an API",
@@ -130,7 +146,12 @@ class Subscriptions(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
         examples=[
             OpenApiExample(
                 "Subscribe",
-                {"application": "app_4k2m9x7q1c8v5b3n", "api": "products", "plan": "gold", "reason": "Checkout launch"},
+                {
+                    "application": "app_4k2m9x7q1c8v5b3n",
+                    "api": "products",
+                    "plan": "gold",
+                    "reason": "Checkout launch",
+                },
                 request_only=True,
             )
         ],
@@ -138,13 +159,15 @@ class Subscriptions(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
     @idempotent
     def create(self, request: Request) -> Response:
         data = valid(serializers.NewSubscriptionInput, request)
-        application = Application.objects.visible_to(request.user).filter(public_id=data["application"]).first()
-        api = Api.objects.visible_to(request.user).filter(slug=data["api"]).first()
-        plan = Plan.objects.live().filter(slug=data["plan"]).first()
-        for name, found in (("application", application), ("api", api), ("plan", plan)):
-            if found is None:
-                raise Invalid(f"There is no such {name}, or you may not see it.", field=name)
-        row = actions.subscribe(application=application, api=api, plan=plan, reason=data["reason"], by=request.user)
+        row = actions.subscribe(
+            application=_named(
+                "application", Application.objects.visible_to(request.user), public_id=data["application"]
+            ),
+            api=_named("api", Api.objects.visible_to(request.user), slug=data["api"]),
+            plan=_named("plan", Plan.objects.live(), slug=data["plan"]),
+            reason=data["reason"],
+            by=person(request),
+        )
         pending = row.status == SubscriptionStatus.PENDING
         return self._answer(row, status.HTTP_202_ACCEPTED if pending else status.HTTP_201_CREATED)
 
@@ -167,9 +190,7 @@ class Subscriptions(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
     @_decision("Move to another plan", scope="portal:subscribe", body=serializers.PlanInput)
     def change_plan(self, request: Request, id: str) -> Response:  # noqa: A002
         data = valid(serializers.PlanInput, request)
-        plan = Plan.objects.live().filter(slug=data["plan"]).first()
-        if plan is None:
-            raise Invalid("There is no such plan.", field="plan")
+        plan = _named("plan", Plan.objects.live(), slug=data["plan"])
         return self._act(actions.change_plan, plan=plan, reason=data["reason"])
 
     @_decision("Take back a change of plan that waits", scope="portal:subscribe", body=None)  # type: ignore[arg-type]
@@ -181,7 +202,15 @@ class Subscriptions(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
         return self._act(actions.cancel)
 
     def _act(self, do: Callable[..., Subscription], **arguments: Any) -> Response:
-        return self._answer(do(subscription=self.get_object(), by=self.request.user, **arguments))
+        return self._answer(do(subscription=self.get_object(), by=person(self.request), **arguments))
 
     def _answer(self, row: Subscription, code: int = 200) -> Response:
         return Response(self.get_serializer(row).data, status=code)
+
+
+def _named(field: str, rows: QuerySet[Row], **lookup: str) -> Row:
+    """The object that an input names. Raises Invalid for that input where there is none to be seen."""
+    row = rows.filter(**lookup).first()
+    if row is None:
+        raise Invalid(f"There is no such {field}, or you may not see it.", field=field)
+    return row

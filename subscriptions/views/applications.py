@@ -7,7 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from portal.accounts.models import AuditEvent
+from portal.accounts.people import person
 from portal.accounts.roles import Permission, permissions_of
+from portal.htmx import wants_part
 from portal.listing import Sort, page_of
 
 from .. import actions
@@ -35,14 +37,14 @@ def applications(request: HttpRequest) -> HttpResponse:
     teams = visible.order_by("team__name").values_list("team__slug", "team__name").distinct()
     context = {"listing": page_of(request, rows, SORTS), "q": query, "team": team, "teams": teams}
     template = "subscriptions/applications.html"
-    return render(request, f"{template}#results" if request.htmx else template, context)
+    return render(request, f"{template}#results" if wants_part(request) else template, context)
 
 
 @login_required
 def register(request: HttpRequest) -> HttpResponse:
-    form = NewApplicationForm(request.POST or None, user=request.user)
+    form = NewApplicationForm(request.POST or None, user=person(request))
     if request.method == "POST" and form.is_valid():
-        application = actions.register_application(**form.cleaned_data, by=request.user)
+        application = actions.register_application(**form.cleaned_data, by=person(request))
         messages.success(request, f"{application.name} is registered. Next: subscribe it to an API.")
         return redirect(application)
     return render(request, "subscriptions/application_new.html", {"form": form})
@@ -53,7 +55,9 @@ def application(request: HttpRequest, public_id: str) -> HttpResponse:
     row = _visible(request, public_id)
     context = {
         "application": row,
-        "subscriptions": row.subscriptions.select_related("api", "plan", "requested_plan").order_by("-created_at")[:100],
+        "subscriptions": row.subscriptions.select_related("api", "plan", "requested_plan").order_by(
+            "-created_at"
+        )[:100],
         "permissions": permissions_of(request.user, row.team),
         "people": row.team.memberships.exclude(role="member").count(),
         "activity": AuditEvent.objects.about(row)[:10],
@@ -66,7 +70,7 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponse:
     row = _visible(request, public_id)
     form = ApplicationForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
-        actions.update_application(application=row, **form.cleaned_data, by=request.user)
+        actions.update_application(application=row, **form.cleaned_data, by=person(request))
         messages.success(request, "Saved.")
         return redirect(row)
     context = {"form": form, "application": row, "permissions": permissions_of(request.user, row.team)}
@@ -78,8 +82,10 @@ def delete(request: HttpRequest, public_id: str) -> HttpResponse:
     row = _visible(request, public_id)
     form = DeleteForm(request.POST or None, application=row)
     if request.method == "POST" and form.is_valid():
-        actions.delete_application(application=row, by=request.user)
-        messages.success(request, f"{row.name} is deleted. Its subscriptions are cancelled and its credentials refused.")
+        actions.delete_application(application=row, by=person(request))
+        messages.success(
+            request, f"{row.name} is deleted. Its subscriptions are cancelled and its credentials refused."
+        )
         return redirect("subscriptions:applications")
     context = {
         "form": form,
@@ -91,4 +97,6 @@ def delete(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _visible(request: HttpRequest, public_id: str) -> Application:
-    return get_object_or_404(Application.objects.visible_to(request.user).select_related("team"), public_id=public_id)
+    return get_object_or_404(
+        Application.objects.visible_to(request.user).select_related("team"), public_id=public_id
+    )

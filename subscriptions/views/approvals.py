@@ -1,13 +1,17 @@
 """The queue of requests that wait for the reader's decision."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from portal.accounts.people import person
 from portal.errors import PorticoError
+from portal.htmx import wants_part
 from portal.listing import Sort, page_of
 
 from .. import actions
@@ -29,16 +33,21 @@ def approvals(request: HttpRequest) -> HttpResponse:
     mine = Subscription.objects.reviewable_by(request.user)
     show = request.GET.get("show", "")
     query, api = request.GET.get("q", "").strip(), request.GET.get("api", "")
+    rows: QuerySet[Any]
     if show in OUTCOMES:
         rows = Approval.objects.filter(subscription__in=mine, outcome=OUTCOMES[show])
         rows = rows.select_related("subscription__application__team", "subscription__api", "plan", "by")
         prefix, sorts = "subscription__", DECIDED_SORTS
     else:
         show = "waiting"
-        rows = mine.waiting().select_related("application__team", "api", "plan", "requested_plan", "created_by")
+        rows = mine.waiting().select_related(
+            "application__team", "api", "plan", "requested_plan", "created_by"
+        )
         prefix, sorts = "", WAITING_SORTS
     if query:
-        named = Q(**{f"{prefix}application__name__icontains": query}) | Q(**{f"{prefix}application__team__name__icontains": query})
+        named = Q(**{f"{prefix}application__name__icontains": query}) | Q(
+            **{f"{prefix}application__team__name__icontains": query}
+        )
         rows = rows.filter(named)
     if api:
         rows = rows.filter(**{f"{prefix}api__slug": api})
@@ -51,7 +60,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
         "waiting": mine.waiting().count(),
     }
     template = "subscriptions/approvals.html"
-    return render(request, f"{template}#queue" if request.htmx else template, context)
+    return render(request, f"{template}#queue" if wants_part(request) else template, context)
 
 
 @login_required
@@ -65,9 +74,9 @@ def decide(request: HttpRequest) -> HttpResponse:
     for row in Subscription.objects.reviewable_by(request.user).filter(public_id__in=chosen):
         try:
             if reject:
-                actions.reject(subscription=row, by=request.user, reason=reason)
+                actions.reject(subscription=row, by=person(request), reason=reason)
             else:
-                actions.approve(subscription=row, by=request.user, reason=reason)
+                actions.approve(subscription=row, by=person(request), reason=reason)
             done += 1
         except PorticoError as error:
             messages.error(request, f"{row}: {error.message}")

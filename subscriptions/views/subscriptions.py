@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 
 from apis.models import Api, ApiVersion
 from portal.accounts.models import AuditEvent
+from portal.accounts.people import person
 from portal.accounts.roles import Permission, permissions_of
 
 from .. import actions
@@ -21,14 +22,19 @@ from ..models import Subscription, SubscriptionStatus
 def subscribe(request: HttpRequest, slug: str) -> HttpResponse:
     api = get_object_or_404(Api.objects.visible_to(request.user), slug=slug)
     initial = {"plan": request.GET.get("plan"), "application": request.GET.get("application")}
-    form = SubscribeForm(request.POST or None, user=request.user, api=api, initial=initial)
+    form = SubscribeForm(request.POST or None, user=person(request), api=api, initial=initial)
     if request.method == "POST" and form.is_valid():
-        subscription = actions.subscribe(api=api, **form.cleaned_data, by=request.user)
+        subscription = actions.subscribe(api=api, **form.cleaned_data, by=person(request))
         if subscription.status == SubscriptionStatus.PENDING:
-            messages.info(request, f"Sent to {api.team or 'the administrators'} for approval. You get a mail when they answer.")
+            messages.info(
+                request,
+                f"Sent to {api.team or 'the administrators'} for approval. You get a mail when they answer.",
+            )
         return redirect(subscription)
     open_for_new = ApiVersion.objects.served().filter(api=api, status="published").exists()
-    return render(request, "subscriptions/subscribe.html", {"form": form, "api": api, "open_for_new": open_for_new})
+    return render(
+        request, "subscriptions/subscribe.html", {"form": form, "api": api, "open_for_new": open_for_new}
+    )
 
 
 @login_required
@@ -41,9 +47,11 @@ def change_plan(request: HttpRequest, public_id: str) -> HttpResponse:
     row = _visible(request, public_id)
     form = ChangePlanForm(request.POST or None, subscription=row)
     if request.method == "POST" and form.is_valid():
-        row = actions.change_plan(subscription=row, **form.cleaned_data, by=request.user)
+        row = actions.change_plan(subscription=row, **form.cleaned_data, by=person(request))
         waits = row.status == SubscriptionStatus.CHANGE_PENDING
-        messages.info(request, f"Sent for approval. {row.plan} goes on until then." if waits else f"Now on {row.plan}.")
+        messages.info(
+            request, f"Sent for approval. {row.plan} goes on until then." if waits else f"Now on {row.plan}."
+        )
         return redirect(row)
     return render(request, "subscriptions/change_plan.html", {**_context(request, row), "form": form})
 
@@ -51,14 +59,16 @@ def change_plan(request: HttpRequest, public_id: str) -> HttpResponse:
 @login_required
 @require_POST
 def withdraw_plan_change(request: HttpRequest, public_id: str) -> HttpResponse:
-    return redirect(actions.withdraw_plan_change(subscription=_visible(request, public_id), by=request.user))
+    return redirect(
+        actions.withdraw_plan_change(subscription=_visible(request, public_id), by=person(request))
+    )
 
 
 @login_required
 def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
     row = _visible(request, public_id)
     if request.method == "POST":
-        actions.cancel(subscription=row, by=request.user)
+        actions.cancel(subscription=row, by=person(request))
         messages.success(request, f"Cancelled. {row.application} can no longer call {row.api}.")
         return redirect(row)
     return render(request, "subscriptions/cancel.html", _context(request, row))
@@ -67,25 +77,35 @@ def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
 @login_required
 @require_POST
 def approve(request: HttpRequest, public_id: str) -> HttpResponse:
-    return redirect(actions.approve(subscription=_visible(request, public_id), by=request.user, reason=_reason(request)))
+    return redirect(
+        actions.approve(
+            subscription=_visible(request, public_id), by=person(request), reason=_reason(request)
+        )
+    )
 
 
 @login_required
 @require_POST
 def reject(request: HttpRequest, public_id: str) -> HttpResponse:
-    return redirect(actions.reject(subscription=_visible(request, public_id), by=request.user, reason=_reason(request)))
+    return redirect(
+        actions.reject(subscription=_visible(request, public_id), by=person(request), reason=_reason(request))
+    )
 
 
 @login_required
 @require_POST
 def suspend(request: HttpRequest, public_id: str) -> HttpResponse:
-    return redirect(actions.suspend(subscription=_visible(request, public_id), by=request.user, reason=_reason(request)))
+    return redirect(
+        actions.suspend(
+            subscription=_visible(request, public_id), by=person(request), reason=_reason(request)
+        )
+    )
 
 
 @login_required
 @require_POST
 def resume(request: HttpRequest, public_id: str) -> HttpResponse:
-    return redirect(actions.resume(subscription=_visible(request, public_id), by=request.user))
+    return redirect(actions.resume(subscription=_visible(request, public_id), by=person(request)))
 
 
 def _visible(request: HttpRequest, public_id: str) -> Subscription:
@@ -110,7 +130,8 @@ def _context(request: HttpRequest, row: Subscription) -> dict[str, Any]:
         "subscription": row,
         "sees_application": Permission.VIEW_APPLICATION in consumer,
         "can_cancel": Permission.SUBSCRIBE in consumer and row.may_become(SubscriptionStatus.CANCELLED),
-        "can_change_plan": Permission.SUBSCRIBE in consumer and row.may_become(SubscriptionStatus.CHANGE_PENDING),
+        "can_change_plan": Permission.SUBSCRIBE in consumer
+        and row.may_become(SubscriptionStatus.CHANGE_PENDING),
         "can_withdraw": Permission.SUBSCRIBE in consumer and row.status == SubscriptionStatus.CHANGE_PENDING,
         "can_review": Permission.REVIEW in publisher and waits,
         "can_suspend": may_suspend and row.may_become(SubscriptionStatus.SUSPENDED),

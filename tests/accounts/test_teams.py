@@ -21,7 +21,9 @@ def team(owner):
 
 
 def test_sign_up_gives_a_personal_team(client, db):
-    response = client.post("/signup/", {"email": "nina@example.com", "name": "Nina New", "password1": "rather long words"})
+    response = client.post(
+        "/signup/", {"email": "nina@example.com", "name": "Nina New", "password1": "rather long words"}
+    )
     assert response.status_code == 302, response.context["form"].errors
     user = User.objects.get(email="nina@example.com")
     assert user.memberships.get().role == "owner"
@@ -96,13 +98,18 @@ def test_create_team_by_page_and_rest(client_as, consumer):
 def test_members_by_rest(client_as, owner, team, stranger):
     client, base = client_as(owner), f"/api/v1/teams/{team.slug}/members/"
     assert client.post(base, {"email": stranger.email}, JSON).status_code == 201
-    assert client.put(f"{base}{stranger.public_id}/", {"role": "maintainer"}, JSON).json()["role"] == "maintainer"
+    assert (
+        client.put(f"{base}{stranger.public_id}/", {"role": "maintainer"}, JSON).json()["role"]
+        == "maintainer"
+    )
     assert [row["role"] for row in client.get(base).json()] == ["owner", "maintainer"]
     assert client.delete(f"{base}{stranger.public_id}/").status_code == 204
 
 
 def test_bad_role_is_invalid(client_as, owner, team):
-    response = client_as(owner).put(f"/api/v1/teams/{team.slug}/members/{owner.public_id}/", {"role": "king"}, JSON)
+    response = client_as(owner).put(
+        f"/api/v1/teams/{team.slug}/members/{owner.public_id}/", {"role": "king"}, JSON
+    )
     assert response.status_code == 400
 
 

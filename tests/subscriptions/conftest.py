@@ -27,7 +27,9 @@ def application(consumer):
 
 @pytest.fixture
 def pending(application, api, gold):
-    return factories.SubscriptionFactory(application=application, api=api, plan=gold, status=SubscriptionStatus.PENDING)
+    return factories.SubscriptionFactory(
+        application=application, api=api, plan=gold, status=SubscriptionStatus.PENDING
+    )
 
 
 @pytest.fixture

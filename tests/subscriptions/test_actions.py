@@ -85,7 +85,10 @@ def test_subscribe_twice_is_a_conflict_and_changes_nothing(consumer, application
 def test_subscribe_again_after_cancelling(consumer, application, api, plans):
     first = actions.subscribe(application=application, api=api, plan=plans["free"], by=consumer)
     actions.cancel(subscription=first, by=consumer)
-    assert actions.subscribe(application=application, api=api, plan=plans["free"], by=consumer).status == Status.ACTIVE
+    assert (
+        actions.subscribe(application=application, api=api, plan=plans["free"], by=consumer).status
+        == Status.ACTIVE
+    )
 
 
 def test_subscribe_to_a_plan_not_offered_is_invalid(consumer, application, api, plans):
@@ -95,7 +98,11 @@ def test_subscribe_to_a_plan_not_offered_is_invalid(consumer, application, api, 
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(Publication.DEPRECATED, "deprecated"), (Publication.DISCOVERED, "not published"), (Publication.BLOCKED, "not published")],
+    [
+        (Publication.DEPRECATED, "deprecated"),
+        (Publication.DISCOVERED, "not published"),
+        (Publication.BLOCKED, "not published"),
+    ],
 )
 def test_subscribe_to_what_is_not_on_offer_is_a_conflict(consumer, application, plans, status, words):
     api = factories.ApiVersionFactory(plans=[plans["free"]], status=status).api
@@ -111,7 +118,9 @@ def test_subscribe_for_another_team_is_forbidden(stranger, application, api, pla
 def test_approve_makes_active_and_tells_consumers(
     consumer, publisher, application, api, plans, events, django_capture_on_commit_callbacks
 ):
-    subscription = factories.SubscriptionFactory(application=application, api=api, plan=plans["gold"], status=Status.PENDING)
+    subscription = factories.SubscriptionFactory(
+        application=application, api=api, plan=plans["gold"], status=Status.PENDING
+    )
     with django_capture_on_commit_callbacks(execute=True):
         subscription = actions.approve(subscription=subscription, by=publisher, reason="Fine")
     assert subscription.status == Status.ACTIVE
@@ -121,7 +130,9 @@ def test_approve_makes_active_and_tells_consumers(
 
 
 def test_approve_twice_is_a_conflict(publisher, application, api, plans):
-    subscription = factories.SubscriptionFactory(application=application, api=api, plan=plans["gold"], status=Status.PENDING)
+    subscription = factories.SubscriptionFactory(
+        application=application, api=api, plan=plans["gold"], status=Status.PENDING
+    )
     actions.approve(subscription=subscription, by=publisher)
     with pytest.raises(Conflict, match="active"):
         actions.approve(subscription=subscription, by=publisher)

@@ -7,7 +7,9 @@ JSON = "application/json"
 
 
 def test_applications_list_shows_own_teams_only(client_as, consumer, stranger, application):
-    assert [row["name"] for row in client_as(consumer).get("/api/v1/applications/").json()["results"]] == ["Checkout web"]
+    assert [row["name"] for row in client_as(consumer).get("/api/v1/applications/").json()["results"]] == [
+        "Checkout web"
+    ]
     assert client_as(stranger).get("/api/v1/applications/").json()["results"] == []
 
 
@@ -26,7 +28,9 @@ def test_application_create(client_as, consumer):
 def test_application_create_twice_with_one_key_makes_one(client_as, consumer):
     client = client_as(consumer)
     first, second = (
-        client.post("/api/v1/applications/", {"name": "New", "team": "consumers"}, JSON, HTTP_IDEMPOTENCY_KEY="k1")
+        client.post(
+            "/api/v1/applications/", {"name": "New", "team": "consumers"}, JSON, HTTP_IDEMPOTENCY_KEY="k1"
+        )
         for _ in range(2)
     )
     assert first.json() == second.json()
@@ -36,14 +40,22 @@ def test_application_create_twice_with_one_key_makes_one(client_as, consumer):
 
 def test_application_create_same_key_other_body_is_a_conflict(client_as, consumer):
     client = client_as(consumer)
-    client.post("/api/v1/applications/", {"name": "New", "team": "consumers"}, JSON, HTTP_IDEMPOTENCY_KEY="k1")
-    other = client.post("/api/v1/applications/", {"name": "Other", "team": "consumers"}, JSON, HTTP_IDEMPOTENCY_KEY="k1")
+    client.post(
+        "/api/v1/applications/", {"name": "New", "team": "consumers"}, JSON, HTTP_IDEMPOTENCY_KEY="k1"
+    )
+    other = client.post(
+        "/api/v1/applications/", {"name": "Other", "team": "consumers"}, JSON, HTTP_IDEMPOTENCY_KEY="k1"
+    )
     assert other.status_code == 409
 
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [({"team": "consumers"}, "name"), ({"name": "x", "team": "strangers"}, "team"), ({"name": "x" * 121, "team": "consumers"}, "name")],
+    [
+        ({"team": "consumers"}, "name"),
+        ({"name": "x", "team": "strangers"}, "team"),
+        ({"name": "x" * 121, "team": "consumers"}, "name"),
+    ],
 )
 def test_application_create_bad_input(client_as, consumer, stranger, body, field):
     response = client_as(consumer).post("/api/v1/applications/", body, JSON)
@@ -92,7 +104,10 @@ def test_decide(client_as, publisher, pending, verb, body, status):
 
 
 def test_reject_without_reason_is_invalid(client_as, publisher, pending):
-    assert client_as(publisher).post(f"/api/v1/subscriptions/{pending.public_id}/reject/", {}, JSON).status_code == 400
+    assert (
+        client_as(publisher).post(f"/api/v1/subscriptions/{pending.public_id}/reject/", {}, JSON).status_code
+        == 400
+    )
 
 
 def test_approve_twice_is_a_conflict(client_as, publisher, pending):
@@ -110,12 +125,18 @@ def test_consumer_may_not_approve(client_as, consumer, pending):
 
 def test_subscription_unseen_is_404(client_as, stranger, pending):
     assert client_as(stranger).get(f"/api/v1/subscriptions/{pending.public_id}/").status_code == 404
-    assert client_as(stranger).post(f"/api/v1/subscriptions/{pending.public_id}/cancel/", {}, JSON).status_code == 404
+    assert (
+        client_as(stranger).post(f"/api/v1/subscriptions/{pending.public_id}/cancel/", {}, JSON).status_code
+        == 404
+    )
 
 
 def test_suspend_resume_cancel(client_as, consumer, publisher, active):
     base = f"/api/v1/subscriptions/{active.public_id}"
-    assert client_as(publisher).post(f"{base}/suspend/", {"reason": "Abuse"}, JSON).json()["status"] == "suspended"
+    assert (
+        client_as(publisher).post(f"{base}/suspend/", {"reason": "Abuse"}, JSON).json()["status"]
+        == "suspended"
+    )
     assert client_as(publisher).post(f"{base}/resume/", {}, JSON).json()["status"] == "active"
     assert client_as(consumer).post(f"{base}/cancel/", {}, JSON).json()["status"] == "cancelled"
 

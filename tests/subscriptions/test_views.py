@@ -27,7 +27,10 @@ def test_application_create(client_as, consumer):
     assert response["Location"] == Application.objects.get().get_absolute_url()
 
 
-@pytest.mark.parametrize("body", [{"team": "consumers"}, {"name": "x", "team": "strangers"}, {"name": "x" * 121, "team": "consumers"}])
+@pytest.mark.parametrize(
+    "body",
+    [{"team": "consumers"}, {"name": "x", "team": "strangers"}, {"name": "x" * 121, "team": "consumers"}],
+)
 def test_application_create_bad_input(client_as, consumer, stranger, body):
     response = client_as(consumer).post("/applications/new/", body)
     assert response.status_code == 200
@@ -38,7 +41,9 @@ def test_application_create_bad_input(client_as, consumer, stranger, body):
 def test_application_create_name_taken_goes_back_with_the_reason(client_as, consumer, application):
     client = client_as(consumer)
     back = "http://testserver/applications/new/"
-    response = client.post("/applications/new/", {"name": "Checkout web", "team": "consumers"}, HTTP_REFERER=back)
+    response = client.post(
+        "/applications/new/", {"name": "Checkout web", "team": "consumers"}, HTTP_REFERER=back
+    )
     assert response["Location"] == back
     assert b"already" in client.get(back).content
 
@@ -77,7 +82,9 @@ def test_subscribe_manual_waits(client_as, consumer, application, api):
 
 
 def test_subscribe_for_another_team_is_invalid(client_as, stranger, application, api):
-    response = client_as(stranger).post("/apis/products/subscribe/", {"application": application.public_id, "plan": "free"})
+    response = client_as(stranger).post(
+        "/apis/products/subscribe/", {"application": application.public_id, "plan": "free"}
+    )
     assert response.context["form"].errors
     assert not Subscription.objects.exists()
 
@@ -140,7 +147,9 @@ def test_change_plan_and_withdraw(client_as, consumer, active, gold):
 
 def test_queue_shows_what_waits_and_decides_several(client_as, publisher, consumer, api, gold):
     rows = [
-        factories.SubscriptionFactory(application=factories.ApplicationFactory(), api=api, plan=gold, status=Status.PENDING)
+        factories.SubscriptionFactory(
+            application=factories.ApplicationFactory(), api=api, plan=gold, status=Status.PENDING
+        )
         for _ in range(3)
     ]
     client = client_as(publisher)
@@ -175,7 +184,7 @@ def test_lists_have_constant_queries(client_as, admin, api, gold, path, django_a
     client = client_as(admin)
     more(4)
     client.get(path)
-    with CaptureQueriesContext(connection, ) as few:
+    with CaptureQueriesContext(connection) as few:
         client.get(path)
     more(12)
     with django_assert_num_queries(len(few)):

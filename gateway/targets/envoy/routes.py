@@ -23,7 +23,9 @@ _RBAC_PER_ROUTE = TYPE + "envoy.extensions.filters.http.rbac.v3.RBACPerRoute"
 _MUTATION_PER_ROUTE = TYPE + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"
 _CORS_POLICY = TYPE + "envoy.extensions.filters.http.cors.v3.CorsPolicy"
 _BY_KEY = {"header": {"name": "x-portal-keyapp", "present_match": True}}
-_STREAMING_KINDS = frozenset({"websocket", "sse", "grpc", "asyncapi"})
+# Kinds whose answers may go on for ever, and kinds that may become a WebSocket.
+_STREAMING_KINDS = frozenset({"grpc", "asyncapi"})
+_UPGRADING_KINDS = frozenset({"graphql", "asyncapi"})
 _VARIABLE = re.compile(r"\{[^{}/]*\}")
 
 
@@ -162,7 +164,7 @@ def _action(version: Version) -> dict[str, Any]:
         substitution = target.replace("\\", "\\\\")
         pattern = {"regex": f"^{re.escape(version.base_path)}/?"}
         action["regex_rewrite"] = {"pattern": pattern, "substitution": substitution}
-    if version.kind == "websocket":
+    if version.kind in _UPGRADING_KINDS:
         action["upgrade_configs"] = [{"upgrade_type": "websocket", "enabled": True}]
     return action
 
@@ -174,8 +176,8 @@ def _filters(version: Version, *, public: bool, scopes: tuple[str, ...]) -> dict
         config |= _filters_off()
     if version.blocked:
         config["access"] = _deny(Reason.BLOCKED_API, {"any": True})
-    elif not public and version.tokens != version.keys:
-        config["access"] = _deny(Reason.NOT_AUTHENTICATED, {"not_id": _BY_KEY} if version.keys else _BY_KEY)
+    elif not public and not (version.tokens and version.keys):
+        config["access"] = _deny(Reason.NOT_AUTHENTICATED, _wrong_kind(version))
     if scopes and not public:
         config["scopes"] = _scopes(scopes)
     if version.request_headers or version.response_headers:
@@ -183,6 +185,13 @@ def _filters(version: Version, *, public: bool, scopes: tuple[str, ...]) -> dict
     if version.cors:
         config["cors"] = _cors_policy(version.cors)
     return config
+
+
+def _wrong_kind(version: Version) -> dict[str, Any]:
+    """Who brings a kind of credential that the version does not take."""
+    if version.keys:
+        return {"not_id": _BY_KEY}
+    return _BY_KEY if version.tokens else {"any": True}
 
 
 def _deny(reason: Reason, principal: dict[str, Any]) -> dict[str, Any]:
@@ -193,9 +202,9 @@ def _deny(reason: Reason, principal: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _scopes(scopes: tuple[str, ...]) -> dict[str, Any]:
-    """Refuse a token that has none of the scopes."""
-    opened_by = [_BY_KEY, *(_has_scope(scope) for scope in scopes)]
-    return _deny(Reason.SCOPE_MISSING, {"not_id": {"or_ids": {"ids": opened_by}}})
+    """Refuse a token that lacks one of the scopes."""
+    all_scopes = {"and_ids": {"ids": [_has_scope(scope) for scope in scopes]}}
+    return _deny(Reason.SCOPE_MISSING, {"not_id": {"or_ids": {"ids": [_BY_KEY, all_scopes]}}})
 
 
 def _has_scope(scope: str) -> dict[str, Any]:

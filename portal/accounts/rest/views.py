@@ -1,7 +1,5 @@
 """Oneself, teams, namespace grants and the audit trail, for scripts."""
 
-from typing import Any
-
 import django_filters
 from django.db.models import QuerySet
 from django.http import Http404
@@ -18,6 +16,7 @@ from portal.rest.inputs import valid
 
 from .. import actions
 from ..models import AuditEvent, Membership, NamespaceGrant, Team
+from ..people import person
 from ..roles import Permission, check
 from . import serializers
 
@@ -25,7 +24,7 @@ from . import serializers
 class Me(APIView):
     @extend_schema(summary="Read who you are", responses=serializers.MeSerializer)
     def get(self, request: Request) -> Response:
-        return Response(serializers.MeSerializer(request.user).data)
+        return Response(serializers.MeSerializer(person(request)).data)
 
 
 @extend_schema_view(
@@ -40,10 +39,12 @@ class Teams(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Tea
     def get_queryset(self) -> QuerySet[Team]:
         return Team.objects.visible_to(self.request.user)
 
-    @extend_schema(summary="Create a team", request=serializers.TeamInput, responses={201: serializers.TeamSerializer})
+    @extend_schema(
+        summary="Create a team", request=serializers.TeamInput, responses={201: serializers.TeamSerializer}
+    )
     @idempotent
     def create(self, request: Request) -> Response:
-        team = actions.create_team(**valid(serializers.TeamInput, request), by=request.user)
+        team = actions.create_team(**valid(serializers.TeamInput, request), by=person(request))
         return Response(self.get_serializer(team).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(summary="List a team's people", responses=serializers.MembershipSerializer(many=True))
@@ -52,28 +53,40 @@ class Teams(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Tea
         rows = self.get_object().memberships.select_related("user").order_by("user__name")
         return Response(serializers.MembershipSerializer(rows, many=True).data)
 
-    @extend_schema(summary="Add a person", request=serializers.MemberInput, responses={201: serializers.MembershipSerializer})
+    @extend_schema(
+        summary="Add a person",
+        request=serializers.MemberInput,
+        responses={201: serializers.MembershipSerializer},
+    )
     @members.mapping.post
     def add_member(self, request: Request, slug: str) -> Response:
-        row = actions.add_member(team=self.get_object(), **valid(serializers.MemberInput, request), by=request.user)
+        row = actions.add_member(
+            team=self.get_object(), **valid(serializers.MemberInput, request), by=person(request)
+        )
         return Response(serializers.MembershipSerializer(row).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(summary="Change a person's role", request=serializers.RoleInput, responses=serializers.MembershipSerializer)
+    @extend_schema(
+        summary="Change a person's role",
+        request=serializers.RoleInput,
+        responses=serializers.MembershipSerializer,
+    )
     @action(detail=True, methods=["put"], url_path=r"members/(?P<user>usr_\w+)")
     def member(self, request: Request, slug: str, user: str) -> Response:
         row = actions.change_role(
-            membership=self._member(user), **valid(serializers.RoleInput, request), by=request.user
+            membership=self._member(user), **valid(serializers.RoleInput, request), by=person(request)
         )
         return Response(serializers.MembershipSerializer(row).data)
 
     @extend_schema(summary="Remove a person", responses={204: None})
     @member.mapping.delete
     def remove_member(self, request: Request, slug: str, user: str) -> Response:
-        actions.remove_member(membership=self._member(user), by=request.user)
+        actions.remove_member(membership=self._member(user), by=person(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _member(self, user: str) -> Membership:
-        row = self.get_object().memberships.select_related("team", "user").filter(user__public_id=user).first()
+        row = (
+            self.get_object().memberships.select_related("team", "user").filter(user__public_id=user).first()
+        )
         if row is None:
             raise Http404
         return row
@@ -89,9 +102,11 @@ class Grants(mixins.ListModelMixin, GenericViewSet[NamespaceGrant]):
         check(self.request.user, Permission.MANAGE_PORTAL)
         return super().get_queryset()
 
-    @extend_schema(summary="Say which team publishes from a namespace", responses={201: serializers.GrantSerializer})
+    @extend_schema(
+        summary="Say which team publishes from a namespace", responses={201: serializers.GrantSerializer}
+    )
     def create(self, request: Request) -> Response:
-        grant = actions.grant_namespace(**valid(serializers.GrantSerializer, request), by=request.user)
+        grant = actions.grant_namespace(**valid(serializers.GrantSerializer, request), by=person(request))
         return Response(self.get_serializer(grant).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(summary="Take the grant of a namespace back", responses={204: None})
@@ -100,13 +115,15 @@ class Grants(mixins.ListModelMixin, GenericViewSet[NamespaceGrant]):
         grant = self.get_queryset().filter(cluster=cluster, namespace=namespace).first()
         if grant is None:
             raise Http404
-        actions.revoke_namespace(grant=grant, by=request.user)
+        actions.revoke_namespace(grant=grant, by=person(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class AuditFilter(django_filters.FilterSet):
     event = django_filters.CharFilter()
-    target = django_filters.CharFilter(field_name="target_id", help_text="Public id or slug of what it is about.")
+    target = django_filters.CharFilter(
+        field_name="target_id", help_text="Public id or slug of what it is about."
+    )
     since = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
 
     class Meta:
