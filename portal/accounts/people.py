@@ -1,0 +1,16 @@
+"""Who is asking."""
+
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+from portal.errors import Forbidden
+
+from .models import User
+
+
+def person(request: HttpRequest | Request) -> User:
+    """The signed-in person of a page's or a REST view's request. Raises Forbidden where nobody is signed in."""
+    user = request.user
+    if not isinstance(user, User):
+        raise Forbidden("Nobody is signed in.", remedy="Sign in, or send a token.")
+    return user
