@@ -190,7 +190,7 @@ def _credential_of(client_id: str, *, by: User | None, client: Credential | None
     if by is not None:
         mine = Credential.objects.visible_to(by)
     else:
-        mine = Credential.objects.filter(pk=client.pk if client else None)
+        mine = Credential.objects.filter(pk=client.pk) if client else Credential.objects.none()
     credential = mine.select_related("application__team").filter(public_id=client_id).first()
     if credential is None:
         raise NotFound(

@@ -129,7 +129,6 @@ class PersonalTokenForm(forms.Form):
 
     def __init__(self, *args: Any, scopes: Iterable[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["scopes"].choices = [
-            (scope, f"{settings.PORTAL_SCOPES[scope]} ({scope})") for scope in scopes
-        ]  # type: ignore[attr-defined]
+        choices = [(scope, f"{settings.PORTAL_SCOPES[scope]} ({scope})") for scope in scopes]
+        self.fields["scopes"].choices = choices  # type: ignore[attr-defined]
         self.fields["scopes"].initial = ["portal:read"]

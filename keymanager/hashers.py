@@ -1,6 +1,7 @@
 """The hasher of generated secrets."""
 
 import hashlib
+from typing import Any
 
 from django.contrib.auth.hashers import BasePasswordHasher
 from django.utils.crypto import constant_time_compare
@@ -25,7 +26,7 @@ class GeneratedSecretHasher(BasePasswordHasher):
     def verify(self, password: str, encoded: str) -> bool:
         return constant_time_compare(self.encode(password, self.decode(encoded)["salt"]), encoded)
 
-    def safe_summary(self, encoded: str) -> dict[str, str]:
+    def safe_summary(self, encoded: str) -> dict[Any, Any]:
         return {"algorithm": self.algorithm}
 
     def harden_runtime(self, password: str, encoded: str) -> None:

@@ -34,7 +34,9 @@ class CredentialSerializer(serializers.ModelSerializer[Credential]):
     prefix = serializers.CharField(
         read_only=True, help_text="The beginning of an API key, to recognise it by."
     )
-    replaces = serializers.SlugRelatedField(slug_field="public_id", read_only=True, allow_null=True)
+    replaces: serializers.SlugRelatedField[Credential] = serializers.SlugRelatedField(
+        slug_field="public_id", read_only=True, allow_null=True
+    )
 
     class Meta:
         model = Credential

@@ -15,6 +15,7 @@ from rest_framework.viewsets import GenericViewSet
 from apis.models import Environment
 from keymanager import actions, signing
 from keymanager.models import Credential, CredentialKind, CredentialStatus, RevokedToken, SigningKey
+from portal.accounts.people import person
 from portal.accounts.roles import Permission, check
 from portal.rest.idempotency import idempotent
 from subscriptions.models import Application
@@ -77,7 +78,7 @@ class ApplicationCredentials(mixins.ListModelMixin, GenericViewSet[Credential]):
     def create(self, request: Request, application: str) -> Response:
         data = _valid(serializers.NewCredentialInput, request)
         issue = actions.issue_client if data.pop("kind") == CredentialKind.OAUTH_CLIENT else actions.issue_key
-        return _issued(issue(application=self._application(), by=request.user, **data))
+        return _issued(issue(application=self._application(), by=person(request), **data))
 
 
 @extend_schema_view(
@@ -115,7 +116,7 @@ class Credentials(mixins.RetrieveModelMixin, GenericViewSet[Credential]):
     @idempotent
     def rotate(self, request: Request, id: str) -> Response:  # noqa: A002
         data = _valid(serializers.RotateInput, request)
-        return _issued(actions.rotate(credential=self.get_object(), by=request.user, **data))
+        return _issued(actions.rotate(credential=self.get_object(), by=person(request), **data))
 
     @extend_schema(
         summary="End a credential and every token it got",
@@ -126,7 +127,7 @@ class Credentials(mixins.RetrieveModelMixin, GenericViewSet[Credential]):
     @action(detail=True, methods=["post"])
     def revoke(self, request: Request, id: str) -> Response:  # noqa: A002
         data = _valid(serializers.RevokeInput, request)
-        row = actions.revoke(credential=self.get_object(), by=request.user, **data)
+        row = actions.revoke(credential=self.get_object(), by=person(request), **data)
         return Response(self.get_serializer(row).data)
 
     @extend_schema(
@@ -152,7 +153,7 @@ class Credentials(mixins.RetrieveModelMixin, GenericViewSet[Credential]):
     @action(detail=True, methods=["post"])
     def tokens(self, request: Request, id: str) -> Response:  # noqa: A002
         data = _valid(serializers.TokenInput, request)
-        text = actions.mint_token(credential=self.get_object(), by=request.user, **data)
+        text = actions.mint_token(credential=self.get_object(), by=person(request), **data)
         body = {
             "access_token": text,
             "token_type": "Bearer",
@@ -174,7 +175,7 @@ class RevokedTokens(GenericViewSet[RevokedToken]):
     )
     def create(self, request: Request) -> Response:
         data = _valid(serializers.RevokeTokenInput, request)
-        revoked = actions.revoke_token(token=data["token"], by=request.user)
+        revoked = actions.revoke_token(token=data["token"], by=person(request))
         return Response(self.get_serializer(revoked).data, status=status.HTTP_201_CREATED)
 
 
@@ -195,7 +196,7 @@ class SigningKeys(mixins.ListModelMixin, GenericViewSet[SigningKey]):
     )
     @action(detail=False, methods=["post"])
     def rotate(self, request: Request) -> Response:
-        return Response(self.get_serializer(actions.rotate_signing_key(by=request.user)).data)
+        return Response(self.get_serializer(actions.rotate_signing_key(by=person(request))).data)
 
 
 def _issued(issued: actions.Issued) -> Response:

@@ -9,14 +9,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from portal.accounts.models import AuditEvent
-from portal.accounts.roles import Permission, can, check
-from subscriptions.models import Application
-
 from keymanager import actions
 from keymanager.first_calls import key_calls, token_request
 from keymanager.forms import NewCredentialForm, RevokeForm, RotateForm
 from keymanager.models import Credential, CredentialKind
+from portal.accounts.models import AuditEvent
+from portal.accounts.people import person
+from portal.accounts.roles import Permission, can, check
+from subscriptions.models import Application
+
 from .secrets import show_once
 
 
@@ -39,7 +40,7 @@ def _new(
     check(request.user, Permission.MANAGE_CREDENTIALS, application.team)
     form = NewCredentialForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        issued = issue(application=application, **form.arguments(), by=request.user)
+        issued = issue(application=application, **form.arguments(), by=person(request))
         return _show_secret(request, issued)
     context = {
         "form": form,
@@ -53,7 +54,7 @@ def _new(
 def _show_secret(request: HttpRequest, issued: actions.Issued, old: Credential | None = None) -> HttpResponse:
     credential, application = issued.credential, issued.credential.application
     if credential.kind == CredentialKind.OAUTH_CLIENT:
-        how = {"line": token_request(client_id=credential.public_id, secret=issued.secret)}
+        how: dict[str, object] = {"line": token_request(client_id=credential.public_id, secret=issued.secret)}
     else:
         how = {
             "calls": key_calls(key=issued.secret, application=application, environment=credential.environment)
@@ -82,7 +83,7 @@ def rotate(request: HttpRequest, public_id: str) -> HttpResponse:
     check(request.user, Permission.MANAGE_CREDENTIALS, row.application.team)
     form = RotateForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        issued = actions.rotate(credential=row, overlap=form.cleaned_data["overlap"], by=request.user)
+        issued = actions.rotate(credential=row, overlap=form.cleaned_data["overlap"], by=person(request))
         row.refresh_from_db()
         return show_once(
             request, "keymanager/secret.html", issued=issued, application=row.application, old=row
@@ -105,7 +106,7 @@ def revoke(request: HttpRequest, public_id: str) -> HttpResponse:
     check(request.user, Permission.MANAGE_CREDENTIALS, row.application.team)
     form = RevokeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        row = actions.revoke(credential=row, by=request.user, reason=form.cleaned_data["reason"])
+        row = actions.revoke(credential=row, by=person(request), reason=form.cleaned_data["reason"])
         messages.success(request, f"{row.name} is revoked. The receipt shows when the gateway refuses it.")
         return redirect(row)
     subscriptions = row.application.subscriptions.filter(

@@ -11,16 +11,18 @@ from django.views.decorators.http import require_POST
 from keymanager import actions
 from keymanager.forms import PersonalTokenForm
 from keymanager.models import PersonalToken
+from portal.accounts.people import person
+
 from .secrets import show_once
 
 
 @login_required
 def tokens(request: HttpRequest) -> HttpResponse:
-    form = PersonalTokenForm(request.POST or None, scopes=actions.personal_scopes(request.user))
+    form = PersonalTokenForm(request.POST or None, scopes=actions.personal_scopes(person(request)))
     issued = None
     if request.method == "POST" and form.is_valid():
-        issued = actions.issue_personal_token(**form.cleaned_data, by=request.user)
-        form = PersonalTokenForm(scopes=actions.personal_scopes(request.user))
+        issued = actions.issue_personal_token(**form.cleaned_data, by=person(request))
+        form = PersonalTokenForm(scopes=actions.personal_scopes(person(request)))
     rows = PersonalToken.objects.visible_to(request.user).select_related("access_token")
     context = {"form": form, "tokens": rows, "issued": issued}
     if issued:
@@ -34,6 +36,6 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @require_POST
 def revoke(request: HttpRequest, public_id: str) -> HttpResponse:
     token = get_object_or_404(PersonalToken.objects.visible_to(request.user), public_id=public_id)
-    actions.revoke_personal_token(token=token, by=request.user)
+    actions.revoke_personal_token(token=token, by=person(request))
     messages.success(request, f"{token.name} is revoked. Whoever uses it gets 401 from now on.")
     return redirect("keymanager:tokens")

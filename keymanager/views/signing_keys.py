@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from portal.accounts.roles import Permission, check
-
 from keymanager import actions, signing
 from keymanager.models import SigningKey
+from portal.accounts.people import person
+from portal.accounts.roles import Permission, check
 
 
 @login_required
@@ -36,6 +36,6 @@ def signing_keys(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def rotate(request: HttpRequest) -> HttpResponse:
-    key = actions.rotate_signing_key(by=request.user)
+    key = actions.rotate_signing_key(by=person(request))
     messages.success(request, f"{key.kid} signs from now on. Tokens of the old key stay good until they end.")
     return redirect("keymanager:signing-keys")

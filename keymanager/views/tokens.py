@@ -8,13 +8,15 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
-from portal.accounts.roles import Permission, check
-from portal.errors import Invalid
-from subscriptions.models import Application
-
 from keymanager import actions, signing
 from keymanager.first_calls import token_calls
 from keymanager.forms import RevokeTokenForm, TokenForm
+from portal.accounts.people import person
+from portal.accounts.roles import Permission, check
+from portal.errors import Invalid
+from portal.htmx import wants_part
+from subscriptions.models import Application
+
 from .secrets import show_once
 
 
@@ -27,7 +29,7 @@ def panel(request: HttpRequest, public_id: str) -> HttpResponse:
     check(request.user, Permission.MANAGE_CREDENTIALS, application.team)
     form = TokenForm(request.POST or None, application=application)
     minted = _mint(request, form) if request.method == "POST" and form.is_valid() else None
-    template = "keymanager/_minted.html" if request.htmx else "keymanager/token.html"
+    template = "keymanager/_minted.html" if wants_part(request) else "keymanager/token.html"
     return show_once(request, template, application=application, form=form, minted=minted)
 
 
@@ -35,7 +37,7 @@ def _mint(request: HttpRequest, form: TokenForm) -> dict[str, Any] | None:
     """The token and what there is to say about it; None with the reason in the form where it is refused."""
     credential, scopes, lifetime = (form.cleaned_data[name] for name in ("credential", "scopes", "lifetime"))
     try:
-        text = actions.mint_token(credential=credential, scopes=scopes, lifetime=lifetime, by=request.user)
+        text = actions.mint_token(credential=credential, scopes=scopes, lifetime=lifetime, by=person(request))
     except Invalid as refusal:
         form.add_error(refusal.field, f"{refusal.message} {refusal.remedy}")
         return None
@@ -62,7 +64,7 @@ def revoke(request: HttpRequest) -> HttpResponse:
     form = RevokeTokenForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            revoked = actions.revoke_token(token=form.cleaned_data["token"], by=request.user)
+            revoked = actions.revoke_token(token=form.cleaned_data["token"], by=person(request))
         except Invalid as refusal:
             form.add_error("token", f"{refusal.message} {refusal.remedy}")
         else:
