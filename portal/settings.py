@@ -50,7 +50,7 @@ VERSION = "0.1.0"
 # Where the embedded services, the gateway's files and logs live.
 STATE_DIR = Path(env_str("PORTICO_STATE", str(BASE_DIR / "var"))).resolve()
 
-_DEMO_SECRET = "demo-only-secret-key-not-for-any-deployment" if DEMO else None  # noqa: S105  refused outside demo mode
+_DEMO_SECRET = "demo-only-secret-key-not-for-any-deployment" if DEMO else None
 SECRET_KEY = env_str("PORTICO_SECRET_KEY", _DEMO_SECRET)
 # Encrypts private signing keys at rest; derived from SECRET_KEY unless it is set apart.
 ENCRYPTION_KEY = env_str("PORTICO_ENCRYPTION_KEY", SECRET_KEY)
@@ -67,8 +67,12 @@ GATEWAY_LISTEN = {
     environment: env_str(f"PORTICO_GATEWAY_{environment.upper()}_LISTEN", urlparse(url).netloc)
     for environment, url in GATEWAY_URLS.items()
 }
+# Where the agent reaches the gateway for its probes, where that is not what it binds: host:port.
+GATEWAY_PROBE = {
+    environment: env_str(f"PORTICO_GATEWAY_{environment.upper()}_PROBE", address)
+    for environment, address in GATEWAY_LISTEN.items()
+}
 GATEWAY_DIR = Path(env_str("PORTICO_GATEWAY_DIR", str(STATE_DIR / "gateway")))
-GATEWAY_ADMIN_URL = env_str("PORTICO_ENVOY_ADMIN", "http://127.0.0.1:9901").rstrip("/")
 # In-cluster services reached at another address: `name.namespace=host:port`, for a gateway outside the cluster.
 SERVICE_ADDRESSES = env_map("PORTICO_SERVICE_ADDRESSES")
 
@@ -94,7 +98,9 @@ def _cluster(text: str) -> dict[str, str]:
 
 
 CLUSTERS = {
-    CLUSTER_NAME: _cluster(env_str("PORTICO_CLUSTER", f"directory:{BASE_DIR / 'deploy' / 'demo' / 'manifests'}")),
+    CLUSTER_NAME: _cluster(
+        env_str("PORTICO_CLUSTER", f"directory:{BASE_DIR / 'deploy' / 'demo' / 'manifests'}")
+    ),
 }
 
 # ---- Django -------------------------------------------------------------------------------------------------------
@@ -301,7 +307,11 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "CredentialStatus": "keymanager.models.CredentialStatus",
+        "SigningKeyStatus": "keymanager.models.SigningKey.Status",
+        "SubscriptionStatus": "subscriptions.models.SubscriptionStatus",
+    },
 }
 
 # ---- Celery -------------------------------------------------------------------------------------------------------
@@ -365,7 +375,9 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_NAME = "portico_session"
 CSRF_COOKIE_NAME = "portico_csrf"
 CSRF_FAILURE_VIEW = "portal.responses.csrf_failure"
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("PORTICO_BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("PORTICO_BEHIND_PROXY", default=False) else None
+)
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
