@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from portal.accounts.models import NamespaceGrant, User
+from portal.accounts.models import NamespaceGrant, Viewer
 from portal.accounts.roles import Permission, teams_with
 
 if TYPE_CHECKING:
-    from .models import Api, ApiVersion, Plan, SyncProblem
+    from .models import Api, ApiVersion, Plan, SyncProblem  # noqa: F401  named in strings
 
 
 class ApiQuerySet(models.QuerySet["Api"]):
-    def visible_to(self, user: User) -> Self:
+    def visible_to(self, user: Viewer) -> Self:
         """Published APIs by their visibility, and whatever state the person's own teams' APIs are in."""
         if user.is_authenticated and user.is_admin:
             return self
@@ -35,7 +35,7 @@ class ApiVersionQuerySet(models.QuerySet["ApiVersion"]):
         """What the gateway lets calls through to."""
         return self.filter(status__in=self.model.SERVED, withdrawn_at__isnull=True)
 
-    def visible_to(self, user: User) -> Self:
+    def visible_to(self, user: Viewer) -> Self:
         """Versions of visible APIs; what is not on sale only for the owning team and admins."""
         if user.is_authenticated and user.is_admin:
             return self
@@ -46,7 +46,7 @@ class ApiVersionQuerySet(models.QuerySet["ApiVersion"]):
         on_sale = Q(status__in=self.model.VISIBLE, withdrawn_at__isnull=True)
         return self.filter(Q(api__in=apis) & (own | on_sale))
 
-    def publishable_by(self, user: User) -> Self:
+    def publishable_by(self, user: Viewer) -> Self:
         if user.is_authenticated and user.is_admin:
             return self
         return self.filter(api__team_id__in=teams_with(user, Permission.PUBLISH) if user.is_authenticated else [])
@@ -58,7 +58,7 @@ class PlanQuerySet(models.QuerySet["Plan"]):
 
 
 class SyncProblemQuerySet(models.QuerySet["SyncProblem"]):
-    def visible_to(self, user: User) -> Self:
+    def visible_to(self, user: Viewer) -> Self:
         """An admin sees all; a publisher those of the namespaces granted to their teams."""
         if not user.is_authenticated:
             return self.none()

@@ -1,12 +1,15 @@
 """Who may see which applications and subscriptions."""
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.db.models import Q
 
 from portal.accounts.models import Viewer
 from portal.accounts.roles import Permission, teams_with
+
+if TYPE_CHECKING:
+    from .models import Application, Subscription  # noqa: F401  named in strings
 
 
 class ApplicationQuerySet(models.QuerySet["Application"]):

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 
 if TYPE_CHECKING:
-    from .models import Viewer
+    from .models import AuditEvent, Team, Viewer  # noqa: F401  named in strings
 
 
 class TeamQuerySet(models.QuerySet["Team"]):
