@@ -145,7 +145,18 @@ def services(stack: Stack) -> list[Service]:
     listed = [
         Service("web", _gunicorn(stack), ready=lambda: http_status(f"{_bind_url(stack)}/readyz") == 200),
         Service(
-            "worker", [*celery, "worker", "-c", "2", "-l", "INFO", "--without-gossip", "--without-mingle"]
+            "worker",
+            [
+                *celery,
+                "worker",
+                "-c",
+                "2",
+                "-l",
+                "INFO",
+                "--without-gossip",
+                "--without-mingle",
+                "--without-heartbeat",
+            ],
         ),
         Service(
             "beat", [*celery, "beat", "-l", "INFO", "-s", str(stack.state / "beat-schedule"), "--pidfile="]
