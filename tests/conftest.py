@@ -9,7 +9,7 @@ from django.test import Client
 from portal.accounts.models import TeamRole, User
 from tests import factories
 
-pytest_plugins = ["tests.cluster.fixtures"]
+pytest_plugins = ["tests.cluster.fixtures", "tests.stack"]
 
 REQUIRE_ALL = os.environ.get("PORTICO_REQUIRE_ALL") == "1"
 LEFT_OUT = "left out: "
@@ -23,7 +23,9 @@ def _fast_and_quiet(settings, tmp_path) -> None:
         "keymanager.hashers.GeneratedSecretHasher",
     ]
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": str(tmp_path)}}
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": str(tmp_path)}
+    }
     settings.WHITENOISE_AUTOREFRESH = True
     settings.STORAGES = {
         **settings.STORAGES,
