@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, F, Value
 
@@ -56,13 +57,17 @@ class Counts:
 def count(apis: ApiQuerySet, query: CatalogQuery) -> Counts:
     """Count `apis`, which are visible and match the words; each facet's counts ignore what is chosen in it."""
     conditions = query.conditions()
-    base, params = _base(apis, conditions)
-    with connection.cursor() as cursor:
-        cursor.execute(_statement(base, set(conditions)), params)
-        rows: list[tuple[str, str, str, int]] = cursor.fetchall()
+    try:
+        base, params = _base(apis, conditions)
+    except EmptyResultSet:  # Django knows without asking that nothing can match
+        rows: list[tuple[str, str, str, int]] = []
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute(_statement(base, set(conditions)), params)
+            rows = cursor.fetchall()
     single = {facet: number for facet, value, label, number in rows if not value}
     groups = [Group(facet.name, facet.label, list(_options(facet, query, rows))) for facet in FACETS]
-    return Counts(found=single["found"], total=single["total"], teams=single["teams"], groups=groups)
+    return Counts(single.get("found", 0), single.get("total", 0), single.get("teams", 0), groups)
 
 
 def _base(apis: ApiQuerySet, conditions: dict[str, object]) -> tuple[str, tuple[object, ...]]:
