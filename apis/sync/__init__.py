@@ -6,6 +6,6 @@
 from .compare import Key
 from .dependencies import Needed, dependants
 from .full import run
-from .refresh import refresh, settle
+from .refresh import settle
 
-__all__ = ["Key", "Needed", "dependants", "refresh", "run", "settle"]
+__all__ = ["Key", "Needed", "dependants", "run", "settle"]

@@ -81,7 +81,7 @@ def _observe_kind(
         if entry.name:
             found[Key(kind, entry.namespace, entry.name)] = frozenset({UNREADABLE})
         else:
-            observed.nameless[entry.file or entry.message] = entry
+            observed.nameless[(entry.file or entry.message)[:253]] = entry
     observed.prints |= found
     if not listing.complete:
         observed.partial.add(kind)
@@ -112,14 +112,14 @@ def _plans_first(keys: list[Key]) -> list[Key]:
 
 def _keep_nameless(cluster: str, observed: Observed) -> None:
     """Problems of files in which not even an object could be made out: they stand under the file's name."""
-    refs = {}
     for name, entry in observed.nameless.items():
-        ref = ObjectRef(cluster, "", "", name[:253])
-        refs[ref.name] = ref
+        ref = ObjectRef(cluster, "", "", name)
         problems.keep(ref, [Problem(ref, entry.field, entry.message, entry.remedy, entry.origin)])
-    mended = SyncProblem.objects.filter(cluster=cluster, kind="").exclude(object_name__in=refs)
     if not observed.unknown:
-        mended.delete()
+        for mended in SyncProblem.objects.filter(cluster=cluster, kind="").exclude(
+            object_name__in=observed.nameless
+        ):
+            mended.delete()
 
 
 def _finish(record: SyncRun, counts: Counter[str], failures: list[str]) -> None:
@@ -128,5 +128,6 @@ def _finish(record: SyncRun, counts: Counter[str], failures: list[str]) -> None:
     record.message = "\n".join(dict.fromkeys(failures))
     record.finished_at = timezone.now()
     record.save(update_fields=["counts", "outcome", "message", "finished_at"])
-    old = record.started_at - timedelta(days=KEPT_DAYS)
-    SyncRun.objects.filter(cluster=record.cluster, started_at__lt=old).delete()
+    SyncRun.objects.filter(
+        cluster=record.cluster, started_at__lt=record.started_at - timedelta(days=KEPT_DAYS)
+    ).delete()

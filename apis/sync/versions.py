@@ -1,5 +1,6 @@
 """One object's versions into the catalog. Everything here runs in the transaction that `refresh` opened."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -180,7 +181,8 @@ def _write(
     row.upstreams = {name: asdict(upstream) for name, upstream in published.upstreams.items()}
     security = published.security
     row.security = {"oauth2": security.oauth2, "api_key": security.api_key, "public": security.public}
-    row.mediation = asdict(published.mediation)
+    # As the database gives it back, so that it compares: tuples become lists.
+    row.mediation = json.loads(json.dumps(asdict(published.mediation)))
     row.stated_only = list(published.stated_only)
     row.conditions = [asdict(condition) for condition in published.conditions]
     row.wants_approval = published.approval

@@ -2,10 +2,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from apis.models import ApiVersion, Document
 from apis.signals import version_changed
 from tests import factories
+from tests.apis.shop import Shop
 
 OPENAPI = """\
 openapi: 3.1.0
@@ -59,3 +61,47 @@ def notices() -> Iterator[list[tuple[str, str]]]:
     version_changed.connect(receive)
     yield seen
     version_changed.disconnect(receive)
+
+
+@pytest.fixture
+def shop(db, tmp_path, monkeypatch) -> Shop:
+    """A folder of manifests whose namespace `shop` the team `publishers` may publish from."""
+    # The pause that lets editors finish a file is tested with the folder itself.
+    monkeypatch.setattr("portal.kube.manifests.SETTLE", 0.005)
+    shop = Shop(tmp_path)
+    shop.grant()
+    return shop
+
+
+@pytest.fixture
+def catalog(free) -> None:
+    """Two public APIs, one internal, one that waits."""
+    from apis import catalog
+
+    def add(slug: str, team: str, *, versions: dict[str, Any], **fields: Any) -> None:
+        presentation = {
+            "name": slug.capitalize(),
+            "summary": "",
+            "description": "",
+            "contact": "",
+            "type": "rest",
+        }
+        presentation |= {"visibility": "public", "tags": []} | fields
+        api = factories.ApiFactory(slug=slug, team=factories.TeamFactory(slug=team))
+        factories.ApiVersionFactory(api=api, presentation=presentation, **versions)
+        with transaction.atomic():
+            catalog.refresh(api)
+
+    gold = factories.PlanFactory(slug="gold")
+    production = {"production": {"url": "http://127.0.0.1:9"}}
+    deprecated = {"status": "deprecated", "upstreams": production, "plans": [free]}
+    add("orders", "fulfilment", versions=deprecated, type="graphql", tags=["logistics"])
+    add("payments", "core", versions={"plans": [free, gold]}, tags=["money"], summary="Cards and refunds.")
+    add(
+        "customers",
+        "identity",
+        versions={"upstreams": production},
+        visibility="internal",
+        tags=["personal-data"],
+    )
+    add("waiting", "publishers", versions={"status": "discovered"})
