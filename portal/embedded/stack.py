@@ -156,6 +156,7 @@ def services(stack: Stack) -> list[Service]:
                 "--without-gossip",
                 "--without-mingle",
                 "--without-heartbeat",
+                "--without-heartbeat",
             ],
         ),
         Service(

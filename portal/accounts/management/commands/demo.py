@@ -22,8 +22,8 @@ class Command(BaseCommand):
         shown = {
             "people": people,
             "try": [
-                f"curl -i {gateway}/status/v1/status",
-                f"curl -i {gateway}/products/v2/products",
+                f"curl -i {gateway}/stores/1.0/stores",
+                f"curl -i {gateway}/catalogue/v1/products",
                 f"curl -s {settings.PORTAL_URL}/api/v1/apis/ | python3 -m json.tool | head -40",
             ],
         }
