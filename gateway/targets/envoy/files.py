@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +21,41 @@ from gateway.targets.envoy.policies import (
 from gateway.targets.envoy.routes import route_resource
 
 
-def render(snapshot: Snapshot, options: EnvoyOptions) -> dict[str, bytes]:
-    """Every resource file's name and bytes, in the order to write them.
+def render(
+    snapshot: Snapshot, options: EnvoyOptions, *, reuse: Mapping[str, bytes] | None = None
+) -> dict[str, bytes]:
+    """Every resource file's name and bytes, in the order to write them. Files in `reuse` are not rendered again.
 
     The deny list comes first, because a revocation must not wait; then what the later files refer to: clusters before
     routes, plans before subscriptions.
     """
+    kept = reuse or {}
+    return {
+        name: kept[name] if name in kept else body() for name, body in _renderers(snapshot, options).items()
+    }
+
+
+def _renderers(snapshot: Snapshot, options: EnvoyOptions) -> dict[str, Callable[[], bytes]]:
     states = snapshot.environments
     versions = [version for state in states.values() for version in state.versions]
-    files = {
-        "deny.json": _discovery(deny_resource(snapshot)),
-        "cds.json": _discovery(*cluster_resources(versions, options.ca_file)),
-        "ratelimit.json": _discovery(rate_limit_resource(snapshot.plans)),
+    return {
+        "deny.json": lambda: _discovery(deny_resource(snapshot)),
+        "cds.json": lambda: _discovery(*cluster_resources(versions, options.ca_file)),
+        "ratelimit.json": lambda: _discovery(rate_limit_resource(snapshot.plans)),
+        **{
+            f"jwt.{name}.json": lambda state=state: _discovery(jwt_resource(snapshot.issuer, state))
+            for name, state in states.items()
+        },
+        **{f"keys.{name}.pb": lambda state=state: keys_resource(state) for name, state in states.items()},
+        "subs.pb": lambda: subscriptions_resource(snapshot),
+        **{
+            f"rds.{name}.json": lambda name=name, state=state: _discovery(
+                route_resource(name, state.versions)
+            )
+            for name, state in states.items()
+        },
+        "lds.json": lambda: _discovery(*listener_resources(options)),
     }
-    for environment, state in states.items():
-        files[f"jwt.{environment}.json"] = _discovery(jwt_resource(snapshot.issuer, state))
-        files[f"keys.{environment}.pb"] = keys_resource(state)
-    files["subs.pb"] = subscriptions_resource(snapshot)
-    for environment, state in states.items():
-        files[f"rds.{environment}.json"] = _discovery(route_resource(environment, state.versions))
-    files["lds.json"] = _discovery(*listener_resources(options))
-    return files
 
 
 def _discovery(*resources: dict[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ from portal.errors import GatewayUnavailable
 
 # A Unix socket's path may be 108 bytes on Linux and 104 on macOS.
 _MAX_SOCKET_PATH = 103
+_LOG_TAIL = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,15 @@ class Address:
 class EnvoyOptions:
     """The target's settings. `listeners` maps an environment to its address; `probe_secret` is hexadecimal.
 
-    `ca_file` is the bundle that upstream certificates are checked against.
+    `ca_file` is the bundle that upstream certificates are checked against, the system's own by default. `log_file` is
+    where whoever starts Envoy keeps its output; its complaints are read from there.
     """
 
     directory: Path
     listeners: Mapping[str, Address]
     probe_secret: str
     ca_file: str = ""
+    log_file: Path | None = None
 
     def __post_init__(self) -> None:
         if len(os.fsencode(self.admin_socket)) > _MAX_SOCKET_PATH:
@@ -54,6 +57,17 @@ class EnvoyOptions:
     @property
     def access_log(self) -> Path:
         return self.directory / "access.json"
+
+    def last_complaint(self) -> str:
+        """Envoy's last warning about a configuration, up to 1000 characters; empty where the log cannot be read."""
+        try:
+            with (self.log_file or self.directory / "envoy.log").open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
+                lines = log.read().decode(errors="replace").splitlines()
+        except OSError:
+            return ""
+        complaints = [line.rpartition("] ")[2] for line in lines if "[config]" in line]
+        return complaints[-1][:1000] if complaints else ""
 
 
 def envoy_binary() -> Path:

@@ -1,0 +1,275 @@
+"""From the database to a Snapshot, in few queries whatever the number of rows.
+
+The catalog (versions, operations, plans) changes seldom and is the larger part; access (subscriptions, credentials,
+revocations) changes all day. The agent compiles them apart.
+"""
+
+import datetime as dt
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from apis.models import ApiType, ApiVersion, Environment, Operation, Plan, Publication
+from keymanager import signing
+from keymanager.models import Credential, CredentialKind, RevokedToken
+from subscriptions.models import Subscription, SubscriptionStatus
+
+from .snapshot import (
+    Cors,
+    EnvironmentState,
+    HeaderChanges,
+    Issuer,
+    KeyIdentity,
+    PlanLimits,
+    Reason,
+    Route,
+    Snapshot,
+    Version,
+    check_version,
+    subscription_key,
+)
+
+# A token signed a moment after its credential ended, and Envoy's allowance for clocks.
+_SLACK = dt.timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What is offered: environment -> versions, the plans, and version row -> why it is held back."""
+
+    versions: Mapping[str, tuple[Version, ...]]
+    plans: tuple[PlanLimits, ...]
+    problems: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may call: the access fields of a Snapshot. `changes_at` is when the clock alone will change it next."""
+
+    keys: Mapping[str, Mapping[str, KeyIdentity]]
+    subscriptions: Mapping[str, str]
+    refusals: Mapping[str, Reason]
+    revoked_credentials: frozenset[str]
+    revoked_tokens: frozenset[str]
+    changes_at: dt.datetime | None
+
+
+def snapshot(catalog: Catalog, access: Access) -> Snapshot:
+    """Put both parts together with the issuer's public keys."""
+    return Snapshot(
+        issuer=Issuer(settings.ISSUER, json.dumps(signing.jwks(), sort_keys=True)),
+        environments={
+            name: EnvironmentState(
+                audience=settings.GATEWAY_URLS[name], versions=catalog.versions[name], keys=access.keys[name]
+            )
+            for name in Environment.values
+        },
+        plans=catalog.plans,
+        subscriptions=access.subscriptions,
+        refusals=access.refusals,
+        revoked_credentials=access.revoked_credentials,
+        revoked_tokens=access.revoked_tokens,
+    )
+
+
+# ---- catalog ------------------------------------------------------------------------------------------------------
+def catalog() -> Catalog:
+    """Read every version that is served or blocked. A version that cannot be served is left out, with the reason."""
+    rows = (
+        ApiVersion.objects.filter(
+            withdrawn_at__isnull=True, status__in=[*ApiVersion.SERVED, Publication.BLOCKED]
+        )
+        .select_related("api")
+        .defer(
+            "conditions", "presentation", "stated_only", "api__search", "api__search_text", "api__description"
+        )
+        .order_by("pk")
+    )
+    routes = _routes(rows.values("pk"))
+    versions: dict[str, list[Version]] = {name: [] for name in Environment.values}
+    problems = {}
+    for row in rows.iterator(chunk_size=2000):
+        try:
+            served = version_states(row, routes.get(row.pk, ()))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            problems[row.pk] = f"Its settings cannot be read: {error!r}"[:500]
+            continue
+        if found := [problem for version in served.values() for problem in check_version(version)]:
+            problems[row.pk] = " ".join(dict.fromkeys(found))[:2000]
+            continue
+        for environment, version in served.items():
+            versions[environment].append(version)
+    return Catalog({name: tuple(found) for name, found in versions.items()}, _plans(), problems)
+
+
+def _routes(version_ids: Any) -> dict[int, tuple[Route, ...]]:
+    """Version row -> its routes. Only HTTP APIs have operations that the gateway can tell apart by path."""
+    found: dict[int, list[Route]] = defaultdict(list)
+    rows = Operation.objects.filter(version__in=version_ids, version__api__type=ApiType.REST).order_by()
+    for version, method, path, scopes in rows.values_list(
+        "version_id", "method", "path", "scopes"
+    ).iterator():
+        found[version].append(Route(method.upper(), path, tuple(scopes)))
+    return {version: tuple(routes) for version, routes in found.items()}
+
+
+def _plans() -> tuple[PlanLimits, ...]:
+    """All of them: a withdrawn plan still limits those who have it."""
+    rows = Plan.objects.values_list("slug", "rate_requests", "rate_seconds", "burst").order_by("slug")
+    return tuple(PlanLimits(*row) for row in rows)
+
+
+def version_states(row: ApiVersion, routes: Iterable[Route]) -> dict[str, Version]:
+    """Environment -> the version as served there.
+
+    Raises KeyError, TypeError, ValueError or AttributeError where its JSON columns are not of the agreed form.
+    """
+    mediation, security = row.mediation or {}, row.security
+    return {
+        environment: Version(
+            api=row.api.slug,
+            version=row.version,
+            base_path=row.base_path,
+            upstream=upstream_url(upstream["url"], mediation.get("rewrite_prefix")),
+            kind=row.api.type,
+            routes=tuple(routes),
+            tokens=bool(security.get("oauth2")),
+            keys=bool(security.get("api_key")),
+            public=bool(security.get("public")),
+            blocked=row.status == Publication.BLOCKED,
+            timeout_s=float(upstream.get("timeout_seconds") or 30),
+            request_headers=_headers(mediation.get("request_headers")),
+            response_headers=_headers(mediation.get("response_headers")),
+            cors=_cors(mediation.get("cors")),
+            **_lifecycle(row),
+        )
+        for environment, upstream in row.upstreams.items()
+        if environment in Environment.values
+    }
+
+
+def upstream_url(url: str, rewrite_prefix: str | None) -> str:
+    """The address that takes the base path's place, with a Service's name exchanged where the settings give another.
+
+    PORTICO_SERVICE_ADDRESSES maps `name.namespace` to host:port, for a gateway that runs outside the cluster.
+    """
+    parts = urlsplit(url)
+    name, _, rest = (parts.hostname or "").partition(".svc")
+    netloc = parts.netloc
+    if rest in ("", ".cluster.local") and name in settings.SERVICE_ADDRESSES:
+        netloc = settings.SERVICE_ADDRESSES[name]
+    path = parts.path.rstrip("/") + "/" + (rewrite_prefix or "").strip("/")
+    return urlunsplit((parts.scheme, netloc, path.rstrip("/"), parts.query, parts.fragment))
+
+
+def _headers(rules: Mapping[str, Any] | None) -> HeaderChanges:
+    if not rules:
+        return HeaderChanges()
+    changes = tuple((name.lower(), value) for name, value in sorted((rules.get("set") or {}).items()))
+    return HeaderChanges(set=changes, remove=tuple(name.lower() for name in rules.get("remove") or ()))
+
+
+def _cors(rules: Mapping[str, Any] | None) -> Cors | None:
+    if not rules or not rules.get("allow_origins"):
+        return None
+    max_age = rules.get("max_age_seconds")
+    return Cors(
+        origins=tuple(rules["allow_origins"]),
+        methods=tuple(rules.get("allow_methods") or ()),
+        headers=tuple(rules.get("allow_headers") or ()),
+        expose=tuple(rules.get("expose_headers") or ()),
+        credentials=bool(rules.get("allow_credentials")),
+        max_age_s=600 if max_age is None else int(max_age),
+    )
+
+
+def _lifecycle(row: ApiVersion) -> dict[str, Any]:
+    if row.status != Publication.DEPRECATED:
+        return {}
+    sunset = row.sunset_on and dt.datetime.combine(row.sunset_on, dt.time.min, dt.UTC)
+    link = f"{settings.PORTAL_URL}{row.get_absolute_url()}"
+    return {"deprecated_at": row.deprecated_at, "sunset_at": sunset, "link": link}
+
+
+# ---- access -------------------------------------------------------------------------------------------------------
+def access(now: dt.datetime | None = None) -> Access:
+    """Read every subscription in force, every usable key, and what is revoked while a token of it may live."""
+    now = now or timezone.now()
+    allowed, refusals, ends = _subscriptions(now)
+    keys, key_ends = _keys(now)
+    return Access(
+        keys=keys,
+        subscriptions=allowed,
+        refusals=refusals,
+        revoked_credentials=_revoked_credentials(now),
+        revoked_tokens=frozenset(
+            RevokedToken.objects.filter(expires_at__gt=now - _SLACK).values_list("jti", flat=True)
+        ),
+        changes_at=min([*ends, *key_ends], default=None),
+    )
+
+
+def _subscriptions(now: dt.datetime) -> tuple[dict[str, str], dict[str, Reason], list[dt.datetime]]:
+    """Allowed and refused subscriptions by their key, and the times at which one ends."""
+    rows = Subscription.objects.filter(
+        Q(expires_at__isnull=True) | Q(expires_at__gt=now),
+        status__in=[*Subscription.ENFORCED, SubscriptionStatus.SUSPENDED],
+        application__deleted_at__isnull=True,
+    ).order_by("pk")
+    allowed, refusals, ends = {}, {}, []
+    fields = ("application__public_id", "api__slug", "plan__slug", "status", "expires_at")
+    for application, api, plan, status, expires in rows.values_list(*fields).iterator(chunk_size=10000):
+        key = subscription_key(application, api)
+        allowed[key] = plan
+        if status == SubscriptionStatus.SUSPENDED:
+            refusals[key] = Reason.SUSPENDED
+        if expires:
+            ends.append(expires)
+    return allowed, refusals, ends
+
+
+def _keys(now: dt.datetime) -> tuple[dict[str, dict[str, KeyIdentity]], list[dt.datetime]]:
+    """Environment -> key hash -> whose it is, and the times at which a credential ends."""
+    keys: dict[str, dict[str, KeyIdentity]] = {name: {} for name in Environment.values}
+    ends = []
+    rows = Credential.objects.usable().order_by("pk")
+    fields = (
+        "environment",
+        "kind",
+        "key_hash",
+        "public_id",
+        "application__public_id",
+        "expires_at",
+        "retires_at",
+    )
+    for environment, kind, digest, credential, application, *times in rows.values_list(*fields).iterator(
+        chunk_size=10000
+    ):
+        if kind == CredentialKind.API_KEY:
+            keys[environment][digest] = KeyIdentity(credential, application)
+        ends += [time for time in times if time and time > now]
+    return keys, ends
+
+
+def _revoked_credentials(now: dt.datetime) -> frozenset[str]:
+    """Ended so lately, whichever way, that a token of theirs may still be alive."""
+    since = deny_horizon(now)
+    ended = (
+        Q(revoked_at__gt=since)
+        | Q(status="retiring", retires_at__gt=since, retires_at__lte=now)
+        | Q(expires_at__gt=since, expires_at__lte=now)
+        | Q(application__deleted_at__gt=since)
+    )
+    return frozenset(Credential.objects.filter(ended).values_list("public_id", flat=True))
+
+
+def deny_horizon(now: dt.datetime) -> dt.datetime:
+    """Tokens signed before this time have ended by themselves."""
+    return now - dt.timedelta(seconds=settings.MAX_TOKEN_SECONDS) - _SLACK

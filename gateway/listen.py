@@ -1,0 +1,44 @@
+"""The agent's own Postgres connection: it hears of changes, and it holds the lock that makes the agent the one writer."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from django.db import connection
+
+from .actions import CHANNEL
+
+_LOCK = int.from_bytes(hashlib.sha256(b"gateway agent").digest()[:8], signed=True)
+
+
+class Listener:
+    """LISTENs on the change channel. The lock dies with the connection, so a killed agent frees it."""
+
+    def __init__(self, own: psycopg.Connection) -> None:
+        self._own = own
+
+    @classmethod
+    @contextmanager
+    def open(cls) -> Iterator["Listener"]:
+        """Raises psycopg.OperationalError when Postgres is away."""
+        parameters = connection.get_connection_params()
+        wanted = {
+            name: parameters[name]
+            for name in ("host", "port", "dbname", "user", "password")
+            if name in parameters
+        }
+        with psycopg.connect(**wanted, autocommit=True, connect_timeout=5) as own:
+            own.execute(f"LISTEN {CHANNEL}")
+            yield cls(own)
+
+    def lead(self) -> bool:
+        """Try to become the one writer."""
+        row = self._own.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
+        return bool(row and row[0])
+
+    def wait(self, seconds: float) -> frozenset[str]:
+        """What was told since the last call, waiting up to `seconds` for a first word."""
+        first = {notice.payload for notice in self._own.notifies(timeout=seconds, stop_after=1)}
+        # Whatever else is here already belongs to the same round.
+        return frozenset(first | {notice.payload for notice in self._own.notifies(timeout=0)})

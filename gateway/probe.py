@@ -1,0 +1,286 @@
+"""Real calls through the gateway's whole authorization chain, which end in an answer of the gateway itself.
+
+A probe carries the secret that only the agent and Envoy know; the chain lets it through or refuses it exactly as it
+would the real call, and what it lets through is answered 204 before a backend or a rate limit hears of it.
+"""
+
+import http.client
+import json
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from django.conf import settings
+from django.utils import timezone
+
+from apis.models import Api, ApiType, ApiVersion, Environment, Publication
+from keymanager import signing
+from keymanager.models import Credential, CredentialKind, RevokedToken
+from subscriptions.models import Application, Subscription, SubscriptionStatus
+
+from .compile import deny_horizon
+from .models import Receipt
+from .snapshot import Reason
+
+_TOKEN_SECONDS = 60
+_TIMEOUT_S = 2.0
+LET_THROUGH = 204
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One call and the answer it must get. `who` says whose credential in words; `token` and `key_hash` are secrets."""
+
+    environment: str
+    method: str
+    path: str
+    who: str
+    status: int
+    reasons: tuple[str, ...] = ()
+    token: str = ""
+    key_hash: str = ""
+
+    @property
+    def expected(self) -> str:
+        return " or ".join(f"{self.status} {reason}" for reason in self.reasons) or str(self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the gateway answered. `status` 0 means that it did not; `reason` then says why."""
+
+    status: int
+    reason: str
+    request_id: str
+
+    def fits(self, probe: Probe) -> bool:
+        return self.status == probe.status and (not probe.reasons or self.reason in probe.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose credential a probe brings."""
+
+    who: str
+    application: str
+    client_id: str = ""
+    jti: str = ""
+    key_hash: str = ""
+
+
+def send(probe: Probe, *, secret: str) -> Answer:
+    """Make the call, on a connection of its own."""
+    host, _, port = settings.GATEWAY_PROBE[probe.environment].rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=_TIMEOUT_S)
+    headers = {"x-portico-probe": secret}
+    if probe.token:
+        headers["authorization"] = f"Bearer {probe.token}"
+    if probe.key_hash:
+        headers["x-portico-probe-keyhash"] = probe.key_hash
+    try:
+        connection.request(probe.method, probe.path, headers=headers)
+        response = connection.getresponse()
+        body = response.read(65536)
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(0, f"no answer: {error}", "")
+    finally:
+        connection.close()
+    return Answer(response.status, _reason(body), response.headers.get("x-request-id", ""))
+
+
+def _reason(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["reason"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+# ---- what a receipt's subject should be answered now ---------------------------------------------------------------
+def probes_for(receipt: Receipt) -> list[Probe]:
+    """The calls that prove the subject's present state; none where there is nothing to call.
+
+    They follow from the database as it is now, not as it was when the receipt began.
+    """
+    if receipt.version:
+        return _version_probes(receipt.version)
+    if receipt.subscription:
+        return _subscription_probes(receipt.subscription)
+    return _credential_probes(receipt.credential, receipt.event) if receipt.credential else []
+
+
+def _version_probes(version: ApiVersion) -> list[Probe]:
+    """A stranger's call: refused for want of a subscription where the version is served, unknown where it is not."""
+    if not _current(version) and ApiVersion.objects.served().filter(base_path=version.base_path).exists():
+        return []  # another version has taken its address over
+    stranger = Caller("an application without a subscription", "app_probe", client_id="cred_probe")
+    return [
+        _call(version, environment, stranger, *_stranger_gets(version))
+        for environment in Environment.values
+        if environment in version.upstreams
+    ]
+
+
+def _current(version: ApiVersion) -> bool:
+    return not version.withdrawn_at and version.status in {*ApiVersion.SERVED, Publication.BLOCKED}
+
+
+def _stranger_gets(version: ApiVersion) -> tuple[int, tuple[str, ...]]:
+    if not _current(version):
+        return 404, (Reason.UNKNOWN_PATH,)
+    if version.status == Publication.BLOCKED:
+        return 403, (Reason.BLOCKED_API,)
+    if version.security.get("public"):
+        return LET_THROUGH, ()
+    if not version.security.get("oauth2"):
+        return 401, (Reason.NOT_AUTHENTICATED,)
+    return 403, (Reason.NOT_SUBSCRIBED,)
+
+
+def _subscription_probes(subscription: Subscription) -> list[Probe]:
+    """The application's call in each environment where the API is served and it has means to call it."""
+    probes = []
+    for environment in Environment.values:
+        version = _version_of(subscription.api, environment)
+        caller = version and _caller_of(subscription.application, version, environment)
+        if version and caller:
+            probes.append(_call(version, environment, caller, *_subscriber_gets(version, subscription)))
+    return probes
+
+
+def _subscriber_gets(version: ApiVersion, subscription: Subscription | None) -> tuple[int, tuple[str, ...]]:
+    if version.security.get("public"):
+        return LET_THROUGH, ()
+    if subscription is None or subscription.application.deleted_at:
+        return 403, (Reason.NOT_SUBSCRIBED,)
+    if subscription.expires_at and subscription.expires_at <= timezone.now():
+        return 403, (Reason.NOT_SUBSCRIBED,)
+    if subscription.status in Subscription.ENFORCED:
+        return LET_THROUGH, ()
+    if subscription.status == SubscriptionStatus.SUSPENDED:
+        return 403, (Reason.SUSPENDED,)
+    return 403, (Reason.NOT_SUBSCRIBED,)
+
+
+def _version_of(api: Api, environment: str) -> ApiVersion | None:
+    """The API's current version where it is served there, else any other that is."""
+    served = list(
+        ApiVersion.objects.served().filter(api=api, upstreams__has_key=environment).select_related("api")
+    )
+    served.sort(key=lambda version: version.pk != api.current_version_id)
+    return served[0] if served else None
+
+
+def _caller_of(application: Application, version: ApiVersion, environment: str) -> Caller | None:
+    """A token in the application's name; its own newest key where the version takes only keys."""
+    if version.security.get("oauth2") or version.security.get("public"):
+        return Caller(f"a token of {application}", application.public_id, client_id=application.public_id)
+    keys = Credential.objects.usable().filter(
+        application=application, environment=environment, kind=CredentialKind.API_KEY
+    )
+    key = keys.order_by("-pk").first()
+    return Caller(f"the key {key.label}", application.public_id, key_hash=key.key_hash) if key else None
+
+
+def _credential_probes(credential: Credential, event: str) -> list[Probe]:
+    """One call with the credential, to an API that its application may call, else to any API of the environment."""
+    is_key = credential.kind == CredentialKind.API_KEY
+    found = _target_of(credential, "api_key" if is_key else "oauth2")
+    if found is None or (not is_key and not credential.usable and _long_over(credential)):
+        return []
+    version, subscription = found
+    if is_key:
+        caller = Caller(
+            f"the key {credential.label}", credential.application.public_id, key_hash=credential.key_hash
+        )
+    else:
+        jti = _revoked_jti(credential) if event == "token_revoked" else ""
+        caller = Caller(
+            f"{'the revoked' if jti else 'a'} token of {credential.label}",
+            credential.application.public_id,
+            client_id=credential.public_id,
+            jti=jti,
+        )
+    if caller.jti or not credential.usable:
+        return [
+            _call(version, credential.environment, caller, 401, (Reason.TOKEN_REVOKED, Reason.KEY_UNKNOWN))
+        ]
+    return [_call(version, credential.environment, caller, *_subscriber_gets(version, subscription))]
+
+
+def _target_of(credential: Credential, kind: str) -> tuple[ApiVersion, Subscription | None] | None:
+    """A version that takes this kind of credential, and the application's subscription to it if there is one."""
+    candidates = ApiVersion.objects.served().filter(
+        **{f"security__{kind}": True, "upstreams__has_key": credential.environment}
+    )
+    candidates = candidates.exclude(security__public=True).select_related("api")
+    subscriptions = {
+        subscription.api_id: subscription
+        for subscription in Subscription.objects.filter(
+            application=credential.application, status__in=Subscription.ENFORCED
+        ).select_related("application")
+    }
+    version = (
+        candidates.filter(api__in=subscriptions).order_by("pk").first() or candidates.order_by("pk").first()
+    )
+    return (version, subscriptions.get(version.api_id)) if version else None
+
+
+def _long_over(credential: Credential) -> bool:
+    """Whether every token of an ended client has ended too, so that the deny list no longer names it."""
+    ends = [credential.revoked_at, credential.retires_at, credential.expires_at]
+    now = timezone.now()
+    return not any(end and deny_horizon(now) < end <= now for end in ends)
+
+
+def _revoked_jti(credential: Credential) -> str:
+    rows = RevokedToken.objects.filter(credential=credential, expires_at__gt=timezone.now())
+    return rows.order_by("-revoked_at").values_list("jti", flat=True).first() or ""
+
+
+def _call(
+    version: ApiVersion, environment: str, caller: Caller, status: int, reasons: tuple[str, ...]
+) -> Probe:
+    method, path, scopes = _operation(version)
+    return Probe(
+        environment=environment,
+        method=method,
+        path=version.base_path + path,
+        who=caller.who,
+        status=status,
+        reasons=reasons,
+        token="" if caller.key_hash else _token(caller, environment, scopes),
+        key_hash=caller.key_hash,
+    )
+
+
+def _operation(version: ApiVersion) -> tuple[str, str, list[str]]:
+    """The plainest operation: GET before others, without scopes before with, few variables before many."""
+    if version.api.type != ApiType.REST:
+        return "GET", "/", []
+    rows = list(version.operations.values_list("method", "path", "scopes")[:200])
+    if not rows:
+        return "GET", "/", []
+    method, path, scopes = min(
+        rows, key=lambda row: (row[0].upper() != "GET", bool(row[2]), row[1].count("{"), row[1])
+    )
+    return method.upper(), quote(re.sub(r"\{[^{}/]*\}", "probe", path), safe="/!$&'()*+,;=:@~%-._"), scopes
+
+
+def _token(caller: Caller, environment: str, scopes: list[str]) -> str:
+    """A short-lived token as the key manager would sign it, with the identity that is to be proved."""
+    now = int(time.time())
+    return signing.key_ring().sign(
+        {
+            "iss": settings.ISSUER,
+            "aud": [settings.GATEWAY_URLS[environment]],
+            "sub": caller.client_id,
+            "client_id": caller.client_id,
+            "app": caller.application,
+            "scope": " ".join(scopes),
+            "jti": caller.jti or f"probe-{secrets.token_hex(8)}",
+            "iat": now,
+            "exp": now + _TOKEN_SECONDS,
+        }
+    )

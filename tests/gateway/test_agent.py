@@ -1,0 +1,316 @@
+"""From a click to the gateway: real Postgres, real Envoy, the agent's own loop."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from apis import actions as api_actions
+from apis.models import ApiVersion
+from apis.signals import version_changed
+from gateway.agent import Agent
+from gateway.models import Receipt, ReceiptStatus, Revision, VersionProblem
+from gateway.publish import Publisher, envoy_options
+from keymanager import actions as credential_actions, tokens
+from subscriptions import actions
+from subscriptions.models import Subscription
+from tests import factories
+from tests.gateway.envoy import Answer, RunningEnvoy, free_port, wait_until
+
+pytestmark = [pytest.mark.gateway, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def running(envoy_here: None, settings, tmp_path_factory) -> Iterator[RunningEnvoy]:
+    """Envoy's folder and ports, in the settings. Envoy is started by the test, after the agent's first write."""
+    state = tmp_path_factory.mktemp("st")
+    settings.STATE_DIR, settings.GATEWAY_DIR = state, state / "gateway"
+    addresses = {name: f"127.0.0.1:{free_port()}" for name in ("production", "sandbox")}
+    settings.GATEWAY_LISTEN = settings.GATEWAY_PROBE = addresses
+    settings.GATEWAY_URLS = {name: f"http://{address}" for name, address in addresses.items()}
+    envoy = RunningEnvoy(envoy_options())
+    envoy.log = state / "logs" / "envoy.log"
+    envoy.log.parent.mkdir()
+    yield envoy
+    envoy.stop()
+
+
+class RunningAgent:
+    """The agent in a thread of its own, with database connections of its own, as in a process of its own."""
+
+    def __init__(self) -> None:
+        self.stop_event = threading.Event()
+        self.failed: BaseException | None = None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        options = envoy_options()
+        try:
+            Agent(Publisher(options), options.probe_secret, stopping=self.stop_event.is_set).run()
+        except BaseException as error:
+            self.failed = error
+        finally:
+            connection.close()
+
+    def start(self) -> "RunningAgent":
+        self.thread.start()
+        return self
+
+    def close(self) -> None:
+        self.stop_event.set()
+        self.thread.join(timeout=10)
+        assert not self.thread.is_alive()
+        if self.failed:
+            raise self.failed
+
+
+@pytest.fixture
+def story(backend: str) -> Subscription:
+    """A manual subscription that waits, to an API with one plain and one scoped operation."""
+    upstreams = {name: {"url": backend, "timeout_seconds": 5} for name in ("production", "sandbox")}
+    version = factories.ApiVersionFactory(
+        api=factories.ApiFactory(slug="orders"), upstreams=upstreams, base_path="/orders/v1"
+    )
+    return factories.SubscriptionFactory(api=version.api, status="pending")
+
+
+@pytest.fixture
+def agent(running: RunningEnvoy, story: Subscription) -> Iterator[RunningAgent]:
+    with closing(RunningAgent().start()) as started:
+        wait_until(running.options.bootstrap.exists)
+        running.start()
+        yield started
+
+
+@transaction.atomic
+def tell(version: ApiVersion, event: str) -> None:
+    version_changed.send(sender=ApiVersion, instance=version, event=event, by=None)
+
+
+def proven(subject: object, event: str) -> Receipt:
+    """Wait until the newest receipt of this event is complete."""
+
+    def newest() -> Receipt | None:
+        return Receipt.objects.about(subject).filter(event=event).first()
+
+    wait_until(
+        lambda: (row := newest()) and row.status != ReceiptStatus.RUNNING,
+        what=lambda: vars(newest() or object()),
+    )
+    receipt = newest()
+    assert receipt is not None
+    assert receipt.status == ReceiptStatus.COMPLETE, (receipt.problem, receipt.probes)
+    return receipt
+
+
+def call(envoy: RunningEnvoy, subscription: Subscription, **changes: object) -> Answer:
+    token = tokens.mint(application=subscription.application, environment="production")
+    return envoy.call("/orders/v1/items", token=token, **changes)
+
+
+@pytest.fixture
+def boss() -> object:
+    return factories.UserFactory(is_admin=True)
+
+
+def test_subscription_from_approval_to_cancellation(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss
+) -> None:
+    tell(story.api.current_version, "published")
+    proven(story.api.current_version, "published")
+    assert call(running, story).reason == "not_subscribed"
+
+    actions.approve(subscription=story, by=boss)
+    receipt = proven(story, "approved")
+    assert call(running, story).status == 200
+    assert [bool(receipt.at(hop)) for hop in Receipt.HOPS] == [True] * 5
+    assert [probe["answered"] for probe in receipt.probes] == ["204", "204"]
+    assert all(probe["request_id"] for probe in receipt.probes)
+    assert receipt.evidence["accepted"].startswith("subs.pb update_success")
+    assert "subs.pb" in receipt.evidence["written"]
+
+    actions.suspend(subscription=story, by=boss, reason="Too many errors")
+    assert proven(story, "suspended").probes[0]["answered"] == "403 suspended"
+    assert call(running, story).reason == "suspended"
+
+    actions.resume(subscription=story, by=boss)
+    proven(story, "resumed")
+    assert call(running, story).status == 200
+
+    actions.cancel(subscription=story, by=boss)
+    proven(story, "cancelled")
+    assert call(running, story).reason == "not_subscribed"
+
+
+def test_credentials_issued_rotated_revoked(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss
+) -> None:
+    actions.approve(subscription=story, by=boss)
+    key = factories.KeyFactory(application=story.application, by=boss)
+    client = factories.ClientFactory(application=story.application, by=boss)
+    assert proven(key.credential, "issued").probes[0]["answered"] == "204"
+    assert proven(client.credential, "issued").probes[0]["answered"] == "204"
+    token = tokens.mint_for(credential=client.credential)
+    assert running.call("/orders/v1/items", key=key.secret).status == 200
+    assert running.call("/orders/v1/items", token=token).status == 200
+
+    fresh = credential_actions.rotate(credential=key.credential, by=boss, overlap=3600)
+    proven(key.credential, "rotated")
+    proven(fresh.credential, "issued")
+    assert running.call("/orders/v1/items", key=key.secret).status == 200
+    assert running.call("/orders/v1/items", key=fresh.secret).status == 200
+
+    credential_actions.revoke(credential=key.credential, by=boss)
+    credential_actions.revoke_token(token=token, by=boss)
+    proven(key.credential, "revoked")
+    proven(client.credential, "token_revoked")
+    assert running.call("/orders/v1/items", key=key.secret).status == 401
+    assert running.call("/orders/v1/items", key=fresh.secret).status == 200
+    assert running.call("/orders/v1/items", token=token).reason == "token_revoked"
+    assert running.call("/orders/v1/items", token=tokens.mint_for(credential=client.credential)).status == 200
+
+    late = tokens.mint_for(credential=client.credential)
+    credential_actions.revoke(credential=client.credential, by=boss)
+    proven(client.credential, "revoked")
+    assert running.call("/orders/v1/items", token=late).reason == "token_revoked"
+
+
+def test_version_blocked_unblocked_and_retired(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss
+) -> None:
+    actions.approve(subscription=story, by=boss)
+    proven(story, "approved")
+    version = story.api.current_version
+
+    api_actions.block(version=version, by=boss, reason="It leaks")
+    proven(version, "blocked")
+    assert call(running, story).reason == "blocked_api"
+
+    api_actions.unblock(version=version, by=boss)
+    proven(version, "unblocked")
+    assert call(running, story).status == 200
+
+    ApiVersion.objects.filter(pk=version.pk).update(withdrawn_at=timezone.now())
+    version.refresh_from_db()
+    tell(version, "withdrawn")
+    proven(version, "withdrawn")
+    assert call(running, story).reason == "unknown_path"
+
+
+def test_bad_version_is_held_back_alone(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss
+) -> None:
+    bad = factories.ApiVersionFactory(upstreams={"production": {"url": "ftp://nowhere"}})
+    worse = factories.ApiVersionFactory(upstreams={"production": "nonsense"})
+    actions.approve(subscription=story, by=boss)
+    tell(bad, "published")
+
+    proven(story, "approved")
+    assert call(running, story).status == 200
+    wait_until(lambda: VersionProblem.objects.count() == 2)
+    assert "ftp://nowhere" in bad.gateway_problem.message
+    assert "cannot be read" in worse.gateway_problem.message
+    wait_until(lambda: Receipt.objects.about(bad).get().status == ReceiptStatus.STUCK, seconds=30)
+    assert "held back" in Receipt.objects.about(bad).get().problem
+
+
+def test_changes_without_an_agent_are_made_up_for(running: RunningEnvoy, story: Subscription, boss) -> None:
+    with closing(RunningAgent().start()):
+        wait_until(running.options.bootstrap.exists)
+        running.start()
+    actions.approve(subscription=story, by=boss)
+    assert call(running, story).status in (403, 404)
+
+    with closing(RunningAgent().start()):
+        proven(story, "approved")
+        assert call(running, story).status == 200
+
+
+def test_envoy_restarts_on_what_was_agreed(running: RunningEnvoy, story: Subscription, boss) -> None:
+    """No agent runs while Envoy comes back, and a change made while it was away is proved when it has."""
+    with closing(RunningAgent().start()):
+        wait_until(running.options.bootstrap.exists)
+        running.start()
+        actions.approve(subscription=story, by=boss)
+        proven(story, "approved")
+    running.stop(kill=True)
+    running.start()
+    assert call(running, story).status == 200
+
+    with closing(RunningAgent().start()):
+        running.stop(kill=True)
+        actions.suspend(subscription=story, by=boss, reason="Test")
+        wait_until(
+            lambda: Receipt.objects.about(story).filter(event="suspended", written_at__isnull=False).exists()
+        )
+        running.start()
+        proven(story, "suspended")
+
+
+def test_files_that_were_changed_by_hand_are_healed(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss
+) -> None:
+    actions.approve(subscription=story, by=boss)
+    proven(story, "approved")
+    good = (running.options.resources / "subs.pb").read_bytes()
+    (running.options.resources / "subs.pb").write_bytes(b"")
+    actions.suspend(subscription=story, by=boss, reason="Test")
+    proven(story, "suspended")
+    actions.resume(subscription=story, by=boss)
+    proven(story, "resumed")
+
+    assert (running.options.resources / "subs.pb").read_bytes() == good
+
+
+def test_refused_configuration_keeps_the_last_good_one(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss, monkeypatch
+) -> None:
+    """Envoy says no; its files are put back, the revision keeps its words, and another change still goes through."""
+    from gateway.targets.envoy import files
+
+    actions.approve(subscription=story, by=boss)
+    proven(story, "approved")
+    good = (running.options.resources / "ratelimit.json").read_bytes()
+    real = files.rate_limit_resource
+    monkeypatch.setattr(files, "rate_limit_resource", lambda plans: real(plans) | {"no_such_field": 1})
+    tell(story.api.current_version, "plan_changed")
+    factories.PlanFactory(slug="other")
+
+    wait_until(lambda: Revision.objects.exclude(rejection="").exists())
+    assert "no_such_field" in Revision.objects.exclude(rejection="").first().rejection
+    wait_until(lambda: (running.options.resources / "ratelimit.json").read_bytes() == good)
+    assert call(running, story).status == 200
+
+
+def test_only_one_agent_writes(agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss) -> None:
+    with closing(RunningAgent().start()):
+        actions.approve(subscription=story, by=boss)
+        proven(story, "approved")
+        revisions = Revision.objects.count()
+    actions.suspend(subscription=story, by=boss, reason="Test")
+    proven(story, "suspended")
+
+    assert Revision.objects.count() == revisions + 1
+
+
+def test_access_ends_by_the_clock(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss
+) -> None:
+    actions.approve(subscription=story, by=boss)
+    Subscription.objects.filter(pk=story.pk).update(expires_at=timezone.now() + timezone.timedelta(seconds=2))
+    factories.KeyFactory(application=story.application, by=boss)
+
+    wait_until(lambda: call(running, story).status == 200)
+    wait_until(lambda: call(running, story).reason == "not_subscribed")
+
+
+@pytest.fixture(autouse=True)
+def _one_signing_key() -> Callable[[], None] | None:
+    """The key ring is remembered by the process, the database is emptied after every test."""
+    from keymanager import signing
+
+    signing.forget()
+    return None
