@@ -13,7 +13,7 @@ from .actions import OVERLAPS, PERSONAL_TOKEN_DAYS_MAX
 from .entitlements import entitlements_of
 from .models import Credential, CredentialKind
 
-EXPIRIES = {"365": "In a year", "90": "In 90 days", "30": "In 30 days", "": "Never"}
+EXPIRIES = {"365": "In a year", "90": "In 90 days", "30": "In 30 days", "never": "Never"}
 LIFETIMES = {
     str(settings.ACCESS_TOKEN_SECONDS): "10 minutes",
     "300": "5 minutes",
@@ -36,9 +36,7 @@ class NewCredentialForm(forms.Form):
         initial=Environment.SANDBOX,
         help_text="It works at this gateway only.",
     )
-    expires = forms.ChoiceField(
-        choices=EXPIRIES.items(), required=False, help_text="Rotating it starts the same time anew."
-    )
+    expires = forms.ChoiceField(choices=EXPIRIES.items(), help_text="Rotating it starts the same time anew.")
 
     def arguments(self) -> dict[str, Any]:
         """What the issuing actions take."""
@@ -51,7 +49,7 @@ class NewCredentialForm(forms.Form):
 
 
 def _in_days(days: str) -> datetime | None:
-    return timezone.now() + timedelta(days=int(days)) if days else None
+    return None if days == "never" else timezone.now() + timedelta(days=int(days))
 
 
 class RotateForm(forms.Form):

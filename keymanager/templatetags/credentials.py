@@ -1,11 +1,15 @@
 """The key manager's parts of an application's page."""
 
+import json
+import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from django import template
 from django.db.models import F
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from keymanager.forms import OVERLAP_HELP, TokenForm
@@ -17,6 +21,8 @@ from subscriptions.models import Application
 register = template.Library()
 SHOWN = 100
 SOON = timedelta(days=14)
+# A name with its colon, a text, a number or word, a mark: what a line of JSON is made of.
+_JSON = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)|("(?:[^"\\]|\\.)*")|([-\w.]+)|([{}\[\],])')
 
 
 @register.inclusion_tag("keymanager/_credentials.html", takes_context=True)
@@ -70,3 +76,24 @@ def overlap_help(seconds: object) -> str:
 def minutes(seconds: int) -> str:
     """`10 min`."""
     return f"{seconds // 60} min"
+
+
+@register.filter
+def claims_as_code(claims: Mapping[str, Any]) -> SafeString:
+    """A token's claims as indented JSON in the colours of the code panels."""
+    lines = json.dumps(claims, indent=2).splitlines()
+    return format_html_join("\n", "{}", ((_coloured(line),) for line in lines))
+
+
+def _coloured(line: str) -> SafeString:
+    found = [line[: len(line) - len(line.lstrip())]]
+    for name, colon, text, word, mark in _JSON.findall(line):
+        if name:
+            found.append(format_html('<span class="nt">{}</span><span class="p">{}</span> ', name, colon))
+        else:
+            found.append(
+                format_html(
+                    '<span class="{}">{}</span>', "s" if text else "mi" if word else "p", text or word or mark
+                )
+            )
+    return format_html_join("", "{}", ((part,) for part in found))

@@ -220,3 +220,12 @@ def test_signing_keys_are_for_administrators(client_as, consumer, admin):
 @pytest.mark.parametrize("page", ["/revoke-token/", "/account/tokens/", "/signing-keys/"])
 def test_pages_need_signing_in(page, client_as):
     assert client_as(None).get(page).status_code == 302
+
+
+def test_claims_are_escaped():
+    from keymanager.templatetags.credentials import claims_as_code
+
+    text = claims_as_code({"app": '<b>"x"</b>', "exp": 12, "subs": {"items": "gold"}, "aud": ["http://a"]})
+    assert "<b>" not in text
+    assert "&lt;b&gt;" in text
+    assert '<span class="mi">12</span>' in text
