@@ -255,7 +255,7 @@ class _Builder:
         self.open.append(_Open({} if expected == "map" else [], event.anchor, before))
 
     def _alias(self, event: yaml.AliasEvent) -> None:
-        known = self.anchors.get(event.anchor)
+        known = self.anchors.get(event.anchor or "")
         if known is None:
             raise BadYaml(f"the alias *{event.anchor} stands for nothing that is complete", line=_line(event))
         self._count(known[1], event)
@@ -334,7 +334,8 @@ def _merge(target: dict[Any, Any], value: Any, line: int) -> None:
 
 
 def _line(event: yaml.Event) -> int:
-    return int(event.start_mark.line) + 1
+    mark = event.start_mark
+    return int(mark.line) + 1 if mark else 0
 
 
 def _sentence(error: yaml.MarkedYAMLError) -> str:

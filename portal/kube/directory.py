@@ -29,8 +29,7 @@ from portal.kube.records import Records, write_whole
 from portal.kube.snapshot import DEFAULT_NAMESPACE, Entry, Snapshot, compile_snapshot, is_of
 
 POLL = 0.25
-_HISTORY = 64
-_Known = dict[tuple[str, str], str]
+_HISTORY = 16
 
 
 class ManifestDirectory:
@@ -88,7 +87,13 @@ class ManifestDirectory:
             time.sleep(min(POLL, left))
 
     def get(self, kind: Kind, *, namespace: str, name: str) -> KubeObject:
-        read = self._snapshot().of_kind(kind).get((namespace if kind.namespaced else "", name))
+        snapshot = self._snapshot()
+        read = snapshot.of_kind(kind).get((namespace if kind.namespaced else "", name))
+        if read is None and (doubts := snapshot.nameless(kind)):
+            raise Invalid(
+                f"{kind.kind} {name} may be what cannot be read: {doubts[0].message} ({doubts[0].origin})",
+                remedy=doubts[0].remedy,
+            )
         if isinstance(read, Unreadable):
             raise Invalid(
                 f"{kind.kind} {name}: {read.message} ({read.origin})", remedy=read.remedy, field=read.field
@@ -211,7 +216,7 @@ def _changes(kind: Kind, before: Snapshot, now: Snapshot, namespace: str | None)
     }:
         raise VersionExpired("A file that cannot be read came or went.", remedy="List again.")
     old, new = before.of_kind(kind), now.of_kind(kind)
-    events = []
+    events: list[WatchEvent] = []
     for key in sorted(old.keys() | new.keys()):
         if namespace is not None and kind.namespaced and key[0] != namespace:
             continue

@@ -246,7 +246,8 @@ class KubernetesCluster:
         self, code: int, status: dict[str, Any], kind: Kind, what: str, name: str = ""
     ) -> PorticoError:
         said = str(status.get("message") or f"status {code}")[:1000]
-        details = status.get("details") if isinstance(status.get("details"), dict) else {}
+        stated = status.get("details")
+        details: dict[str, Any] = stated if isinstance(stated, dict) else {}
         match code:
             case 404 if not details.get("name"):
                 message, remedy = (
@@ -296,7 +297,8 @@ class _Speaking:
             said = f"{type(error).__name__}: {str(error)[:300]}"
         else:
             return
-        self.cluster.close()
+        if not isinstance(error, httpx2.HTTPError) or isinstance(error, httpx2.ConnectError):
+            self.cluster.close()  # the configuration may be another by now; a broken answer says nothing about it
         message = f"Cluster {self.cluster.name}, to {self.what}: {said}"
         raise ClusterUnavailable(
             message, remedy="See that its API server runs and the kubeconfig is right."

@@ -87,6 +87,7 @@ class Folder:
         root = self.path.resolve()
         youngest = 0.0
         found: dict[str, Signature] = {}
+        prefix = len(str(root).rstrip(os.sep)) + 1
         waiting = [root]
         try:
             while waiting:
@@ -103,7 +104,7 @@ class Folder:
                         if status is not None:
                             youngest = max(youngest, status.st_ctime)
                             signature = status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
-                            found[Path(entry.path).relative_to(root).as_posix()] = signature
+                            found[entry.path[prefix:]] = signature
         except PermissionError as error:
             raise AccessDenied(
                 f"Portico may not read {error.filename}.", remedy="Let Portico's user read the whole folder."

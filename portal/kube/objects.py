@@ -134,7 +134,7 @@ def read_object(
     namespace = (
         namespace if kind.namespaced and isinstance(namespace, str) and NAME.fullmatch(namespace) else ""
     )
-    where = {
+    where: dict[str, Any] = {
         "cluster": cluster,
         "kind": kind,
         "namespace": namespace,

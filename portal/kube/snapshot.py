@@ -1,13 +1,14 @@
 """One moment of a folder of manifests: its objects with their records, and what could not be read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from portal.kube.manifests import Document, Identity
 from portal.kube.objects import Kind, KubeObject, Unreadable, read_object
 from portal.kube.records import Record, digest_of, observe
 
 DEFAULT_NAMESPACE = "default"
+Reads = Mapping[tuple[str, str], KubeObject | Unreadable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,15 @@ class Snapshot:
     version: str
     entries: Mapping[Identity, Entry]
     problems: tuple[Document, ...]
+    _by_kind: dict[Kind, Reads] = field(default_factory=dict, repr=False, compare=False)
 
-    def of_kind(self, kind: Kind) -> dict[tuple[str, str], KubeObject | Unreadable]:
+    def of_kind(self, kind: Kind) -> Reads:
         """By namespace ("" without namespaces) and name: the objects of a kind, and those that cannot be read."""
+        if kind not in self._by_kind:
+            self._by_kind[kind] = self._read_kind(kind)
+        return self._by_kind[kind]
+
+    def _read_kind(self, kind: Kind) -> Reads:
         found: dict[tuple[str, str], KubeObject | Unreadable] = {}
         for identity, entry in self.entries.items():
             if is_of(kind, identity):
