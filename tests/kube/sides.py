@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,10 +115,8 @@ def api(namespace: str, name: str, **spec: Any) -> dict[str, Any]:
 
 def refusal(plane: ControlPlane, document: Mapping[str, Any]) -> str:
     """What the API server says against a manifest, "" if it accepts it. Nothing is kept."""
-    try:
-        plane.kubectl(
-            "create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(document)
-        )
-    except subprocess.CalledProcessError as error:
-        return str(error.stderr)
-    return ""
+    kind = API if document["kind"] == "Api" else PLAN
+    where = f"/namespaces/{document['metadata']['namespace']}" if kind.namespaced else ""
+    path = f"/apis/{kind.api_version}{where}/{kind.plural}?dryRun=All&fieldValidation=Strict"
+    status, answer = plane.request("POST", path, document)
+    return "" if status == 201 else str(answer["message"])
