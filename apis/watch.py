@@ -35,6 +35,8 @@ LEADER_SECONDS = 1.0
 INSTALL_SECONDS = 5.0
 # A watch that lived this long begins its back-off anew.
 STEADY_SECONDS = 10.0
+# The longest wait: a cluster that is back is followed again this soon.
+LONGEST_WAIT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class KindWatcher(threading.Thread):
 
     def run(self) -> None:
         """Until stopped: list, watch, and after every trouble wait a little longer."""
-        delays = backoff()
+        delays = backoff(most=LONGEST_WAIT)
         while not self._stop_asked.is_set():
             began = time.monotonic()
             try:
@@ -94,7 +96,7 @@ class KindWatcher(threading.Thread):
                 delay = INSTALL_SECONDS
             except PorticoError as error:
                 self._put(Lost(self._cluster.name, self._kind, error.message))
-                delays = backoff() if time.monotonic() - began > STEADY_SECONDS else delays
+                delays = backoff(most=LONGEST_WAIT) if time.monotonic() - began > STEADY_SECONDS else delays
                 delay = next(delays)
             except Exception as error:
                 logger.exception("the watch of %s failed", self._kind)

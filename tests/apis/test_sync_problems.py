@@ -317,3 +317,14 @@ def test_failed_look_up_says_nothing_about_who_needs_it(shop):
     run = sync.run(Failing(shop.cluster, ClusterUnavailable("away"), kinds=[CONFIG_MAP]))
     assert run.outcome == "failed"
     assert (only_version().stale, problems()) == (False, {})
+
+
+def test_object_that_a_broken_file_may_hold_is_not_gone(shop):
+    shop.api()
+    shop.remove(API, "orders")
+    shop.write_file("broken.yaml", "a: [")
+    sync.settle(shop.cluster, [sync.Key(str(API), "shop", "orders")])
+    assert (only_version().withdrawn_at, only_version().stale) == (None, True)
+    shop.remove_file("broken.yaml")
+    shop.sync()
+    assert only_version().withdrawn_at is not None
