@@ -1,13 +1,16 @@
 """What the CRDs refuse, asked of the real API server: each case names the words that its author gets to read."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.kube.sides import API, api, refusal
+from portal.kube import ManifestDirectory
+from tests.kube.sides import API, PLAN, api, refusal
 
 pytestmark = pytest.mark.cluster
 
+DEMO = Path(__file__).parents[2] / "deploy" / "demo" / "manifests"
 BACKEND = {"url": "http://backend.example"}
 CORS = {"allowOrigins": ["*"], "allowCredentials": True}
 
@@ -188,3 +191,12 @@ def test_crd_columns(kubernetes, namespace) -> None:
     header, row = kubernetes.kubectl("get", "apis.portico.dev", f"--namespace={namespace}").splitlines()
     assert header.split() == ["NAME", "VERSION", "TYPE", "TEAM", "ACCEPTED", "PROGRAMMED", "PUBLISHED", "AGE"]
     assert row.split()[:3] == ["orders", "v1", "REST"]
+
+
+def test_crds_accept_the_demo(kubernetes, namespace, tmp_path) -> None:
+    demo = ManifestDirectory("demo", path=DEMO, state=tmp_path)
+    objects = [found for kind in (API, PLAN) for found in demo.list(kind).objects]
+    assert len(objects) >= 11
+    for found in objects:
+        metadata = {"name": found.name, **({"namespace": namespace} if found.namespace else {})}
+        assert refusal(kubernetes, {**found.body, "metadata": metadata}) == "", found.origin
