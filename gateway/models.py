@@ -122,6 +122,11 @@ class Receipt(models.Model):
         return found
 
     @property
+    def subject_type(self) -> str:
+        """Which of the three it is."""
+        return "subscription" if self.subscription_id else "credential" if self.credential_id else "version"
+
+    @property
     def team(self) -> Team | None:
         """Whose change it is, for the audit trail."""
         if self.version:

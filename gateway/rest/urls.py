@@ -1,3 +1,7 @@
-from django.urls import URLPattern
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern] = []
+from . import views
+
+router = SimpleRouter()
+router.register("receipts", views.Receipts, basename="rest-receipts")
+urlpatterns = router.urls
