@@ -1,24 +1,26 @@
-"""Finds what a supervisor killed with SIGKILL left behind, by a mark in the environment of all it started.
+"""Ends what a supervisor killed with SIGKILL left behind, from the record it kept of its children.
 
-A mark is surer than a pid file: it cannot name a stranger that got the same pid, and grandchildren carry it too.
+Every child leads a session of its own, so whatever it started is found by the session's number. A number may have gone to
+a stranger since: a leader must have the start time that was recorded, and a member must work in our folder.
 """
 
+import json
 import os
 import signal
-import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from portal.embedded.processes import command_line, gone_within, identify, send
+from portal.embedded.processes import Identity, command_line, gone_within, identify, send
 
 
-def end_leftovers(mark: str, wait: float = 3.0) -> list[str]:
-    """End every process whose environment holds `NAME=value`, at once after `wait` seconds; returns their command lines."""
-    found = [identity for pid in marked(mark) if pid != os.getpid() and (identity := identify(pid))]
+def end_leftovers(record: Path, folder: Path, wait: float = 3.0) -> list[str]:
+    """End all that still runs of what `record` (run.json) names, at once after `wait` seconds; returns the command lines."""
+    found = leftovers(record, folder)
     commands = [command_line(identity.pid) for identity in found]
     for identity in found:
         # Only leaders of a session are asked: a signal to a worker beside its leader can deadlock a pool.
-        if _leads_session(identity.pid):
+        if _session(identity.pid) == identity.pid:
             send(identity.pid, signal.SIGTERM)
     deadline = time.monotonic() + wait
     for identity in found:
@@ -28,35 +30,39 @@ def end_leftovers(mark: str, wait: float = 3.0) -> list[str]:
     return [command for command in commands if command]
 
 
-def _leads_session(pid: int) -> bool:
+def leftovers(record: Path, folder: Path) -> list[Identity]:
+    """The living processes of a recorded run; Postgres, which is known by its own pid file, is not among them."""
     try:
-        return os.getsid(pid) == pid
-    except (ProcessLookupError, PermissionError):
-        return False
-
-
-def marked(mark: str) -> list[int]:
-    """The pids of all processes whose environment holds `NAME=value`."""
-    if not Path("/proc/self/environ").exists():
-        return _marked_by_ps(mark)
-    wanted = mark.encode()
+        started = dict(json.loads(record.read_text())["started"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    sessions = set()
     found = []
-    for folder in Path("/proc").glob("[0-9]*"):
+    for name, (pid, when) in started.items():
+        leader = identify(pid)
+        if leader is not None and leader.started != when:
+            continue  # a stranger with this pid: ours and all of its session are gone
+        if name != "postgres":
+            sessions.add(pid)
+            found += [leader] if leader else []
+    return found + [member for member in _members(sessions, folder) if member not in found]
+
+
+def _members(sessions: set[int], folder: Path) -> Iterator[Identity]:
+    for entry in Path("/proc").glob("[0-9]*"):  # elsewhere than on Linux the leaders must do
+        pid = int(entry.name)
+        if _session(pid) not in sessions or pid == os.getpid():
+            continue
         try:
-            if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
+            ours = (entry / "cwd").readlink() == folder
         except OSError:  # gone, or another user's
             continue
-    return found
+        if ours and (identity := identify(pid)):
+            yield identity
 
 
-def _marked_by_ps(mark: str) -> list[int]:
-    listing = subprocess.run(
-        ["ps", "-axeww", "-o", "pid=,command="], capture_output=True, text=True, check=False
-    )
-    lines = (line.split(None, 1) for line in listing.stdout.splitlines())
-    return [
-        int(pid)
-        for pid, command in (line for line in lines if len(line) == 2)
-        if f" {mark} " in f"{command} "
-    ]
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return None

@@ -72,7 +72,7 @@ class EmbeddedPostgres:
         self.port = port
         self._say = log
         self._fsync = fsync
-        self._lock: IO[str] | None = None
+        self.lock: IO[str] | None = None
 
     @property
     def url(self) -> str:
@@ -100,9 +100,9 @@ class EmbeddedPostgres:
                 self.process.send_signal(signal.SIGQUIT)  # immediate: the next start replays the log
                 self.process.wait(wait)
         self.process = None
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        if self.lock is not None:
+            self.lock.close()
+            self.lock = None
 
     def _prepare(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ class EmbeddedPostgres:
 
     def _take_lock(self) -> None:
         """One launcher at a time; the kernel frees the lock when its holder dies, however it dies."""
-        if self._lock is not None:
+        if self.lock is not None:
             return
         lock = (self.folder / "lock").open("a+")
         try:
@@ -124,7 +124,7 @@ class EmbeddedPostgres:
         except BlockingIOError:
             lock.close()
             raise StartFailed(f"another Portico already runs on {self.folder}; stop it first") from None
-        self._lock = lock
+        self.lock = lock
 
     def _end_orphan(self) -> None:
         """A server whose launcher was killed is stopped; a pid file that now names a stranger is removed.

@@ -23,7 +23,7 @@ CLONE_NEWUSER = 0x10000000
 LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-class StartFailed(PorticoError):  # noqa: N818  named like the other domain errors
+class StartFailed(PorticoError):
     """A part of the stack cannot run; the message is the one line a person reads."""
 
     title = "Portico could not start"
@@ -31,7 +31,7 @@ class StartFailed(PorticoError):  # noqa: N818  named like the other domain erro
 
 @dataclass(frozen=True)
 class Identity:
-    """A process as written to a pid file. `started` tells a process from a later one that got the same pid."""
+    """A process as written to a record. `started` tells a process from a later one that got the same pid."""
 
     pid: int
     started: str

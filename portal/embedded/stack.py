@@ -9,7 +9,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.targets.envoy import EnvoyOptions, envoy_command
@@ -17,8 +17,6 @@ from portal.embedded.ports import answers, describe_owner, http_status, socket_s
 from portal.embedded.processes import StartFailed, free_port, port_is_free
 
 ROOT = Path(__file__).resolve().parents[2]
-# In the environment of every child: names the state folder whose supervisor started it, so that the next one finds it.
-MARKER = "PORTICO_SUPERVISED"
 DEMO_SERVICE = "demo-backend.portico-demo"
 PUBLIC_PORTS = {
     "PORTICO_PORT": ("the portal", 8000),
@@ -29,14 +27,17 @@ PUBLIC_PORTS = {
 
 @dataclass(frozen=True)
 class Service:
-    """One child of the supervisor. `after` must exist before it starts; `ready` tells that it serves."""
+    """One child of the supervisor. `after` must exist before it starts; `ready` tells that it serves.
+
+    `forks`: it runs the project's code, so it may be forked from the loaded supervisor in place of an exec.
+    """
 
     name: str
     command: list[str]
     ready: Callable[[], bool] | None = None
     after: Path | None = None
+    forks: bool = False
     stop_signal: signal.Signals = signal.SIGTERM
-    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -77,7 +78,7 @@ class Stack:
 def load(environ: Mapping[str, str]) -> Stack:
     """The stack this environment asks for. Raises StartFailed for a port that is taken or not a number."""
     state = Path(environ.get("PORTICO_STATE") or ROOT / "var").absolute()
-    env = {**environ, "PORTICO_STATE": str(state), MARKER: str(state), "PYTHONUNBUFFERED": "1"}
+    env = {**environ, "PORTICO_STATE": str(state), "PYTHONUNBUFFERED": "1"}
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}"
     env.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     env.setdefault("PORTICO_DEMO", "1")
@@ -142,28 +143,26 @@ def services(stack: Stack) -> list[Service]:
     python = sys.executable
     manage = [python, str(ROOT / "manage.py")]
     celery = [python, "-m", "celery", "-A", "portal"]
+    quiet = [
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]  # the queue's SQL has no topics for them
     listed = [
-        Service("web", _gunicorn(stack), ready=lambda: http_status(f"{_bind_url(stack)}/readyz") == 200),
         Service(
-            "worker",
-            [
-                *celery,
-                "worker",
-                "-c",
-                "2",
-                "-l",
-                "INFO",
-                "--without-gossip",
-                "--without-mingle",
-                "--without-heartbeat",
-                "--without-heartbeat",
-            ],
+            "web",
+            _gunicorn(stack),
+            ready=lambda: http_status(f"{_bind_url(stack)}/readyz") == 200,
+            forks=True,
         ),
+        Service("worker", [*celery, "worker", "-c", "2", "-l", "INFO", *quiet], forks=True),
         Service(
-            "beat", [*celery, "beat", "-l", "INFO", "-s", str(stack.state / "beat-schedule"), "--pidfile="]
+            "beat",
+            [*celery, "beat", "-l", "INFO", "-s", str(stack.state / "beat-schedule"), "--pidfile="],
+            forks=True,
         ),
-        Service("watch", [*manage, "watch"]),
-        Service("gateway", [*manage, "gateway"]),
+        Service("watch", [*manage, "watch"], forks=True),
+        Service("gateway", [*manage, "gateway"], forks=True),
     ]
     if stack.env["PORTICO_DEMO"] == "1":
         listed.append(_backend(stack))
@@ -189,7 +188,7 @@ def _gunicorn(stack: Stack) -> list[str]:
     # Heartbeat files on a disk can stall a worker; the control socket would be written under HOME.
     if Path("/dev/shm").is_dir():  # noqa: S108  memory, and gunicorn unlinks its file at once
         command += ["--worker-tmp-dir", "/dev/shm"]  # noqa: S108
-    return [*command, "--preload", "--no-control-socket", "--access-logfile", "-"]
+    return [*command, "--no-control-socket", "--access-logfile", "-"]
 
 
 def _backend(stack: Stack) -> Service:

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,10 +17,11 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from portal.embedded.forks import Process, can_fork, fork
 from portal.embedded.leftovers import end_leftovers
 from portal.embedded.postgres import EmbeddedPostgres
-from portal.embedded.processes import StartFailed, describe, kill_group, spawn
-from portal.embedded.stack import MARKER, ROOT, Service, Stack
+from portal.embedded.processes import StartFailed, describe, identify, kill_group, spawn
+from portal.embedded.stack import ROOT, Service, Stack
 
 STARTS_ALLOWED = 3  # a service that ends this often before the stack is ready stops everything
 READY_SECONDS = 90.0
@@ -31,6 +31,7 @@ STOP_SECONDS = 7.0  # the broker's poll takes a worker 5 s; Postgres needs the r
 LOG_LIMIT = 20 * 1024 * 1024
 NEEDED_BYTES = 200 * 2**20  # a new cluster takes 40 MB and its first log segments as much again
 TICK = 0.05
+RECORD = "run.json"
 
 
 class Stopped(BaseException):
@@ -42,7 +43,7 @@ class Child:
     """A service and its process. `ends` counts unexpected ends since it last ran for a while."""
 
     service: Service
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     started: float = 0.0
     not_before: float = 0.0
     ends: int = 0
@@ -93,7 +94,7 @@ class Supervisor:
             raise StartFailed(
                 f"the disk is full: {free // 2**20} MB left on {state}, {NEEDED_BYTES // 2**20} MB needed"
             )
-        for command in end_leftovers(f"{MARKER}={self.stack.state}"):
+        for command in end_leftovers(state / RECORD, ROOT):
             self._say(f"ended a process left over from an earlier run: {command}")
 
     def _take_lock(self) -> None:
@@ -120,13 +121,15 @@ class Supervisor:
         The waiting raises StartFailed where the program fails.
         """
         log = self.stack.log(name)
-        process = spawn(command, log=log, env=self.stack.env, cwd=ROOT, stdout=subprocess.PIPE)
+        reading, writing = os.pipe()
+        process = self._launch(command, name, signal.SIGTERM, forks=True, stdout=writing)
+        os.close(writing)
 
         def finish() -> None:
-            with process:
-                for line in process.stdout or ():
+            with os.fdopen(reading, "rb") as lines:
+                for line in lines:
                     self._say(line.decode(errors="replace").rstrip())
-            if process.returncode != 0:
+            if process.wait() != 0:
                 raise StartFailed(f"{name} failed: {last_line(log)} (see {log})")
 
         return finish
@@ -186,7 +189,7 @@ class Supervisor:
             time.sleep(1.0)
         self._record()
 
-    def _note_end(self, child: Child, process: subprocess.Popen[bytes]) -> None:
+    def _note_end(self, child: Child, process: Process) -> None:
         kill_group(process.pid)  # its workers would keep the port and the database connections
         if time.monotonic() - child.started > SETTLED_SECONDS:
             child.ends = 0
@@ -201,16 +204,25 @@ class Supervisor:
         service = child.service
         if service.after is not None and not service.after.exists():
             return
-        env = {**self.stack.env, **service.env}
-        child.process = spawn(
-            service.command,
-            log=self.stack.log(service.name),
-            env=env,
-            cwd=ROOT,
-            death_signal=service.stop_signal,
-        )
+        child.process = self._launch(service.command, service.name, service.stop_signal, forks=service.forks)
         child.started = time.monotonic()
         self._record()
+
+    def _launch(
+        self,
+        command: list[str],
+        name: str,
+        death_signal: signal.Signals,
+        *,
+        forks: bool,
+        stdout: int | None = None,
+    ) -> Process:
+        log, env = self.stack.log(name), self.stack.env
+        if not (forks and can_fork()):
+            return spawn(command, log=log, env=env, cwd=ROOT, death_signal=death_signal, stdout=stdout)
+        # A child that held the locks would keep them after the supervisor's death.
+        held = [file for file in (self._lock, self.postgres and self.postgres.lock) if file]
+        return fork(command, log=log, env=env, cwd=ROOT, death_signal=death_signal, stdout=stdout, close=held)
 
     def _is_ready(self, child: Child) -> bool:
         if child.was_ready or child.process is None:
@@ -241,26 +253,28 @@ class Supervisor:
         if self.postgres is not None:
             self.postgres.stop(wait=2.0)
         if self._lock is not None:
-            (self.stack.state / "run.json").unlink(missing_ok=True)
+            (self.stack.state / RECORD).unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
 
     # ---- records --------------------------------------------------------------------------------------------------
 
     def _record(self) -> None:
-        """Write who runs where to run.json, for people, tests and the next start's message."""
+        """Write who runs where to run.json, for people and tests, and for the next start to end what is left."""
         pids = {child.service.name: child.process.pid for child in self.children if child.process is not None}
         if self.postgres is not None and self.postgres.process is not None:
             pids["postgres"] = self.postgres.process.pid
+        found = {name: identify(pid) for name, pid in pids.items()}
+        started = {name: (identity.pid, identity.started) for name, identity in found.items() if identity}
         run = {
             "supervisor": os.getpid(),
             "portal": self.stack.portal_url,
             "gateways": self.stack.gateway_urls,
         }
-        path = self.stack.state / "run.json"
+        path = self.stack.state / RECORD
         fresh = path.with_suffix(".new")
         with contextlib.suppress(OSError):  # a full disk must not end what still serves
-            fresh.write_text(json.dumps({**run, "processes": pids}, indent=1))
+            fresh.write_text(json.dumps({**run, "processes": pids, "started": started}, indent=1))
             fresh.replace(path)
 
     def _rotate_logs(self) -> None:
@@ -282,7 +296,7 @@ def last_line(log: Path) -> str:
 
 def _recorded_run(state: Path) -> str:
     try:
-        run = json.loads((state / "run.json").read_text())
+        run = json.loads((state / RECORD).read_text())
         return f" (pid {run['supervisor']}, {run['portal']}); stop it first"
     except (OSError, ValueError, KeyError, TypeError):
         return "; stop it first"

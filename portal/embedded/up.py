@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from portal.embedded import assets
+from portal.embedded.forks import preload
 from portal.embedded.ports import http_status
 from portal.embedded.postgres import EmbeddedPostgres
 from portal.embedded.processes import describe
@@ -74,8 +75,11 @@ def _start(stack: Stack, supervisor: Supervisor) -> None:
         # The agent writes it once its files are complete; Envoy must not start on those for an earlier run's ports.
         if service.after is not None:
             service.after.unlink(missing_ok=True)
-    collected = _collect_static(stack, supervisor)
     supervisor.start_postgres()
+    loading = time.monotonic()
+    preload(stack.env)
+    say(f"portal loaded {time.monotonic() - loading:.1f} s")
+    collected = _collect_static(stack, supervisor)
     supervisor.begin_step("prepare", [sys.executable, str(ROOT / "manage.py"), "prepare"])()
     collected()
     supervisor.start(planned)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from portal.embedded.leftovers import leftovers
 from portal.embedded.processes import StartFailed, identify
-from portal.embedded.stack import MARKER, Service, Stack
+from portal.embedded.stack import Service, Stack
 from portal.embedded.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,7 @@ SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 @pytest.fixture
 def stack(tmp_path):
-    env = {**os.environ, MARKER: str(tmp_path), "PORTICO_URL": "http://127.0.0.1:1"}
+    env = {**os.environ, "PORTICO_URL": "http://127.0.0.1:1"}
     env |= {"PORTICO_GATEWAY_PRODUCTION_URL": "", "PORTICO_GATEWAY_SANDBOX_URL": ""}
     return Stack(state=tmp_path, ports={}, env=env)
 
@@ -129,16 +130,17 @@ def test_second_supervisor_is_refused_by_name(supervisor, stack):
 
 
 def test_killed_supervisor_leaves_nothing_that_stops_the_next(supervisor, stack, said):
-    """Its children ignore the death signal here, as on a system that has none; the next start finds and ends them."""
+    """Its child is deaf to the death signal here, and its child's child has none; the next start finds and ends both."""
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from portal.embedded.stack import Service, Stack\n"
         "from portal.embedded.supervisor import Supervisor\n"
         f"stack = Stack(state=Path({str(stack.state)!r}), ports={{}}, env={{**os.environ, "
-        f"{MARKER!r}: {str(stack.state)!r}, 'PORTICO_URL': '', 'PORTICO_GATEWAY_PRODUCTION_URL': '', "
+        "'PORTICO_URL': '', 'PORTICO_GATEWAY_PRODUCTION_URL': '', "
         "'PORTICO_GATEWAY_SANDBOX_URL': ''})\n"
-        "deaf = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)'\n"
+        "deaf = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); "
+        "import os; os.fork(); time.sleep(600)'\n"
         "supervisor = Supervisor(stack, say=lambda line: None)\n"
         "supervisor.take_state()\n"
         "supervisor.start([Service('deaf', [sys.executable, '-c', deaf])])\n"
@@ -147,8 +149,13 @@ def test_killed_supervisor_leaves_nothing_that_stops_the_next(supervisor, stack,
     )
     killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
-    orphan = pid_of(supervisor, "deaf")
-    assert identify(orphan) is not None
+    record = stack.state / "run.json"
+    assert len(leftovers(record, ROOT)) == 2
     supervisor.take_state()
-    assert identify(orphan) is None
+    assert leftovers(record, ROOT) == []
     assert any("left over" in line for line in said)
+
+
+def test_leftovers_spares_a_stranger_with_a_recorded_number(supervisor, stack):
+    (stack.state / "run.json").write_text(json.dumps({"started": {"web": [os.getpid(), "another time"]}}))
+    assert leftovers(stack.state / "run.json", ROOT) == []
