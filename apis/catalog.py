@@ -4,6 +4,7 @@ import re
 
 from django.contrib.postgres.search import SearchVector
 from django.db.models import TextField, Value
+from django.db.models.expressions import Combinable
 from django.utils.text import slugify
 
 from .models import Api, ApiVersion, Plan, Publication
@@ -68,7 +69,7 @@ def free_slug(model: type[Api] | type[Plan], *wishes: str) -> str:
     return next(slug for n in range(2, len(taken) + 3) if (slug := f"{base}-{n}") not in taken)
 
 
-def _search_vector(api: Api) -> SearchVector:
+def _search_vector(api: Api) -> Combinable:
     operations: list[tuple[str, str, str]] = []
     if api.current_version:
         rows = api.current_version.operations.values_list("path", "operation_id", "summary")

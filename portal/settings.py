@@ -184,6 +184,8 @@ def _database(url: str) -> dict[str, object]:
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 0,
+        # The pool looks at a connection before it gives it out: a restart of Postgres costs nobody an error.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"pool": {"min_size": 1, "max_size": env_int("PORTICO_DATABASE_POOL", 8), "timeout": 10}},
         "TEST": {"NAME": env_str("PORTICO_TEST_DATABASE", "test_portico")},
     }

@@ -79,6 +79,7 @@ def following(folder: Path, **env: str) -> Iterator[Following]:
             "DATABASE_URL": url,
             "PORTICO_STATE": str(folder / "state"),
             "PYTHONUNBUFFERED": "1",
+            "PGAPPNAME": "following",
             **env,
         },
         logs,

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from django.db.models import QuerySet
+
 from apis.models import Dependency
 from apis.sources import LookUp, ObjectRef, PublishedApi, Reading
 from portal.kube import Kind, KubeObject
@@ -61,7 +63,7 @@ def dependants(cluster: str, needed: Needed) -> list[Key]:
     return sorted(Key(*row) for row in rows.values_list("owner_kind", "owner_namespace", "owner_name"))
 
 
-def _of(owner: ObjectRef):  # noqa: ANN202  the manager's queryset
+def _of(owner: ObjectRef) -> QuerySet[Dependency]:
     return Dependency.objects.filter(
         cluster=owner.cluster, owner_kind=owner.kind, owner_namespace=owner.namespace, owner_name=owner.name
     )

@@ -68,7 +68,7 @@ def loss_of_every_database_session_is_survived(side, found):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            " WHERE application_name = 'following' AND datname = current_database()"
         )
     side.write(api("shop", "afterwards"))
     until(lambda: version("afterwards"), found)
