@@ -26,7 +26,7 @@ def decide(request: HttpRequest, slug: str, version: str, step: str) -> HttpResp
     )
     permissions.check_can_publish(request.user, found.api)
     wanted = STEPS[step]
-    form = wanted.form(request.POST or None, version=found)
+    form = wanted.form(request.POST if request.method == "POST" else None, version=found)
     if request.method != "POST":
         _check_possible(found, wanted)
     elif form.is_valid():

@@ -1,5 +1,6 @@
 """RFC 9457: every refusal, ours or the framework's, as problem+json."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -48,7 +49,7 @@ def problem_from_exception(exc: Exception, context: dict[str, Any]) -> Response 
     extra = {"errors": exc.detail} if isinstance(exc, exceptions.ValidationError) else {}
     detail = "Some fields are not valid." if extra else str(exc.detail)
     response = problem(
-        exc.status_code, title=str(exc.default_detail).rstrip("."), detail=detail, request=request, **extra
+        exc.status_code, title=HTTPStatus(exc.status_code).phrase, detail=detail, request=request, **extra
     )
     challenge = getattr(exc, "auth_header", None)
     if challenge:

@@ -1,22 +1,488 @@
 """The pages. test_rest.py carries the same cases over REST."""
 
-import pytest
+import re
+from datetime import timedelta
 
-from apis.models import Publication
+import pytest
+from django.utils import timezone
+
+from apis.models import SyncProblem, SyncRun
+from portal.accounts.models import NamespaceGrant
 from tests import factories
 
 pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+TOMORROW = (timezone.now() + timedelta(days=1)).date().isoformat()
 
 
-def test_catalog_lists(client):
-    api = factories.ApiVersionFactory(plans=[factories.PlanFactory()]).api
-    response = client.get("/")
-    assert response.status_code == 200
-    assert api.name in response.content.decode()
+def text(response, status=200):
+    assert response.status_code == status, response.content.decode()[:2000]
+    return response.content.decode()
 
 
-@pytest.mark.parametrize("tab", ["", "operations/", "plans/", "source/"])
-def test_version_tabs(client_as, publisher, tab):
-    version = factories.ApiVersionFactory(plans=[factories.PlanFactory()])
-    response = client_as(publisher).get(f"/apis/{version.api.slug}/{version.version}/{tab}")
-    assert response.status_code == 200
+def listed(response):
+    """The slugs of the cards, in order."""
+    results = text(response).split('id="results"')[1]
+    return re.findall(r'<h3><a href="/apis/([^/]+)/"', results)
+
+
+def counts(response):
+    """(facet, value) -> the count beside it."""
+    found = re.findall(
+        r'name="(\w+)" value="([^"]+)"(?: checked)?>\s*<span>[^<]*</span>\s*<span class="n">(\d+)',
+        text(response),
+    )
+    return {(facet, value): int(number) for facet, value, number in found}
+
+
+# ---- the catalog --------------------------------------------------------------------------------------------------
+def test_catalog_anonymous_sees_what_is_public(client, catalog):
+    assert listed(client.get("/")) == ["orders", "payments"]
+
+
+def test_catalog_signed_in_sees_internal_ones_too(client_as, consumer, catalog):
+    assert listed(client_as(consumer).get("/")) == ["customers", "orders", "payments"]
+
+
+def test_catalog_own_team_sees_what_waits(client_as, publisher, catalog):
+    assert "waiting" in listed(client_as(publisher).get("/"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("q=pay", ["payments"]),
+        ("q=refund", ["payments"]),
+        ("q=paymnets", ["payments"]),
+        ("type=graphql", ["orders"]),
+        ("type=graphql&type=rest", ["orders", "payments"]),
+        ("tag=money", ["payments"]),
+        ("status=deprecated", ["orders"]),
+        ("team=fulfilment", ["orders"]),
+        ("plan=gold", ["payments"]),
+        ("environment=sandbox", ["payments"]),
+        ("sort=newest", ["payments", "orders"]),
+        ("page=99", ["orders", "payments"]),
+    ],
+)
+def test_catalog_filters(client, catalog, asked, found):
+    assert listed(client.get(f"/?{asked}")) == found
+
+
+@pytest.mark.parametrize(
+    "asked", ["type=soup", "status=lost", "environment=moon", "sort=colour", "view=stars"]
+)
+def test_catalog_bad_filter(client, catalog, asked):
+    assert "There is no" in text(client.get(f"/?{asked}"), 400)
+
+
+@pytest.mark.parametrize(
+    "asked", ["q=%00", "q=%27%27%3A*%26%21%7C%28", "q=the", "tag=%00", "team=%27--", "q=" + "x" * 3000]
+)
+def test_catalog_hostile_input(client, catalog, asked):
+    text(client.get(f"/?{asked}"))
+
+
+def test_catalog_counts_ignore_their_own_facet(client, catalog):
+    all_counts = counts(client.get("/"))
+    assert all_counts["type", "rest"] == all_counts["type", "graphql"] == 1
+    assert all_counts["plan", "free"] == 2
+    narrowed = counts(client.get("/?type=graphql"))
+    assert narrowed["type", "rest"] == 1
+    assert narrowed["status", "deprecated"] == 1
+    assert ("status", "published") not in narrowed
+    assert ("tag", "money") not in narrowed
+
+
+def test_catalog_counts_say_what_the_filter_leaves(client_as, consumer, catalog):
+    client = client_as(consumer)
+    before = counts(client.get("/?status=published"))
+    for (facet, value), number in before.items():
+        if facet != "status":
+            assert len(listed(client.get(f"/?status=published&{facet}={value}"))) == number, (facet, value)
+
+
+def test_catalog_counts_only_what_may_be_seen(client, catalog):
+    assert ("tag", "personal-data") not in counts(client.get("/"))
+
+
+def test_catalog_keeps_everything_in_links(client, catalog):
+    page = text(client.get("/?q=pay&type=rest&view=list"))
+    assert 'id="v-list"' in page
+    assert re.search(r'value="list"[^>]*checked', page)
+    assert re.search(r'href="\?q=pay&amp;view=list"', page)
+
+
+def test_catalog_pages(client, free):
+    for n in range(23):
+        factories.ApiVersionFactory(api=factories.ApiFactory(slug=f"api-{n:02}"), plans=[free])
+    first, second = client.get("/"), client.get("/?page=2")
+    assert "1–20 of 23" in text(first)
+    assert "21–23 of 23" in text(second)
+    assert listed(second) == ["api-20", "api-21", "api-22"]
+
+
+def test_catalog_htmx_gets_the_regions_only(client, catalog):
+    response = client.get("/?q=pay&sort=&view=cards", headers=HTMX)
+    page = text(response)
+    assert 'id="results"' in page
+    assert 'hx-target="#facet-groups"' in page
+    assert "<html" not in page
+    assert response["HX-Push-Url"] == "/?q=pay"
+    assert "HX-Request" in response["Vary"]
+
+
+def test_catalog_query_count_is_constant(client_as, consumer, django_assert_num_queries, free):
+    client = client_as(consumer)
+    for n in range(3):
+        factories.ApiVersionFactory(plans=[free], version=f"{n}.0")
+    with django_assert_num_queries(
+        8
+    ) as before:  # session, person, teams, counts, APIs, plans, own subscriptions, approvals
+        client.get("/")
+    assert before
+    for n in range(9):
+        factories.ApiVersionFactory(plans=[free], version=f"{n}.1")
+    with django_assert_num_queries(8):
+        client.get("/")
+
+
+def test_catalog_empty_tells_whom_what_to_do(client_as, stranger, publisher):
+    NamespaceGrant.objects.create(
+        cluster="test", namespace="publishers", team=factories.TeamFactory(slug="publishers")
+    )
+    assert "Sign in to see" in text(client_as(None).get("/"))
+    assert "As soon as a team publishes" in text(client_as(stranger).get("/"))
+    assert "/publish/" in text(client_as(publisher).get("/"))
+
+
+def test_catalog_no_match_names_the_nearest(client, catalog):
+    page = text(client.get("/?q=paintment"))
+    assert "Nothing published under that name" in page
+    assert 'Nearest: <a href="/apis/payments/">' in page
+
+
+def test_catalog_no_fit_says_so(client, catalog):
+    assert "No API fits all of these filters" in text(client.get("/?type=rest&tag=logistics"))
+
+
+def test_catalog_without_trigrams_still_searches(client, catalog, monkeypatch):
+    monkeypatch.setattr("apis.search.has_trigrams", lambda: False)
+    assert listed(client.get("/?q=pay")) == ["payments"]
+    assert "Nothing published under that name" in text(client.get("/?q=paymnets"))
+
+
+# ---- the API page -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("tab", ["", "operations/", "plans/"])
+def test_api_tabs_for_anybody(client, documented, tab):
+    page = text(client.get(f"/apis/products/2.3.0/{tab}"))
+    assert "Products" in page
+    assert "/apis/products/2.3.0/definition.json" in page
+    assert "/apis/products/2.3.0/source/" not in page
+
+
+def test_api_shows_its_current_version(client, documented):
+    assert "2.3.0" in text(client.get("/apis/products/"))
+
+
+@pytest.mark.parametrize(
+    "path", ["", "1.0.0/", "1.0.0/operations/", "1.0.0/plans/", "1.0.0/source/", "1.0.0/definition.json"]
+)
+def test_api_unseen_is_404(client_as, stranger, path):
+    factories.ApiVersionFactory(api=factories.ApiFactory(slug="secret", visibility="team"))
+    text(client_as(stranger).get(f"/apis/secret/{path}"), 404)
+
+
+def test_version_discovered_is_404_for_others(client_as, consumer, publisher, version_in):
+    version = version_in("discovered")
+    text(client_as(consumer).get(version.get_absolute_url()), 404)
+    assert "only its team sees it" in text(client_as(publisher).get(version.get_absolute_url()))
+
+
+def test_version_states_side_by_side(client, published):
+    page = text(client.get("/apis/products/"))
+    assert "Not probed" in page
+    assert "In cluster" in page
+
+
+def test_version_source_only_for_its_team(client_as, consumer, publisher, documented):
+    documented.stated_only = ["It asks for three retries."]
+    documented.save(update_fields=["stated_only"])
+    text(client_as(consumer).get("/apis/products/2.3.0/source/"), 404)
+    page = text(client_as(publisher).get("/apis/products/2.3.0/source/"))
+    assert "products-2.3.0" in page
+    assert "It asks for three retries." in page
+
+
+def test_version_named_subscribe_leaves_that_page_alone(client_as, consumer, published):
+    response = client_as(consumer).get("/apis/products/subscribe/")
+    assert response.resolver_match.view_name == "subscriptions:subscribe"
+
+
+def test_description_is_cleaned(client, published):
+    published.api.description = "<script>alert(1)</script> [x](javascript:alert(1)) **bold**"
+    published.api.save()
+    page = text(client.get("/apis/products/"))
+    assert "<strong>bold</strong>" in page
+    assert "<script>alert" not in page
+    assert 'href="javascript' not in page
+
+
+def test_deprecation_is_told(client, published):
+    factories.ApiVersionFactory(api=published.api, version="3.0.0")
+    published.status, published.successor = "deprecated", "3.0.0"
+    published.sunset_on = timezone.now().date() + timedelta(days=10)
+    published.save()
+    page = text(client.get("/apis/products/2.3.0/"))
+    assert "in 10 days" in page
+    assert 'href="/apis/products/3.0.0/"' in page
+    assert "Closed to new subscribers" in page
+
+
+def test_first_call_of_a_public_api_needs_nothing(client, published):
+    published.security = {"public": True}
+    published.save()
+    page = text(client.get("/apis/products/"))
+    assert "curl http://127.0.0.1:8081/products/2.3.0/items" in page
+    assert "TOKEN=" not in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ("", "grant_type=client_credentials"),
+        ("auth=key", "X-API-Key: $PORTICO_KEY"),
+        ("environment=sandbox", "http://127.0.0.1:8082/products/2.3.0/items"),
+    ],
+)
+def test_first_call_follows_the_choice(client, published, asked, line):
+    assert line in text(client.get(f"/apis/products/?{asked}"))
+    part = text(client.get(f"/apis/products/?{asked}", headers=HTMX))
+    assert line in part
+    assert "<html" not in part
+
+
+def test_first_call_fills_in_the_persons_client(client_as, consumer, published, free):
+    application = factories.ApplicationFactory(name="Checkout web")
+    factories.SubscriptionFactory(application=application, api=published.api, plan=free)
+    credential = factories.ClientFactory(application=application).credential
+    page = text(client_as(consumer).get("/apis/products/"))
+    assert f"{credential.public_id}:CLIENT_SECRET" in page
+    assert "Checkout web" in page
+
+
+def test_operations_search(client, published):
+    page = text(client.get("/apis/products/2.3.0/operations/?q=post", headers=HTMX))
+    assert "POST" in page
+    assert "GET" not in page
+    assert "No operation has" in text(client.get("/apis/products/2.3.0/operations/?q=nothing"))
+
+
+def test_operations_page_by_page(client, free):
+    operations = [("GET", f"/part/{n:03}", []) for n in range(60)]
+    factories.ApiVersionFactory(api=factories.ApiFactory(slug="big"), operations=operations)
+    assert "1–50 of 60" in text(client.get("/apis/big/1.0.0/operations/"))
+    assert "/part/059" in text(client.get("/apis/big/1.0.0/operations/?page=2"))
+
+
+def test_version_page_query_count_is_constant(client_as, consumer, django_assert_max_num_queries, published):
+    for n in range(5):
+        factories.ApiVersionFactory(api=published.api, version=f"3.{n}", plans=[factories.PlanFactory()])
+    client = client_as(consumer)
+    with django_assert_max_num_queries(12):
+        client.get("/apis/products/2.3.0/")
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_definition_download(client, documented, form):
+    response = client.get(f"/apis/products/2.3.0/definition.{form}")
+    assert text(response)
+    assert response["Content-Disposition"] == f'attachment; filename="products-2.3.0.{form}"'
+    assert ("author's own comment" in text(response)) is (form == "yaml")
+    again = client.get(f"/apis/products/2.3.0/definition.{form}", headers={"if-none-match": response["ETag"]})
+    assert again.status_code == 304
+
+
+@pytest.mark.parametrize("form", ["graphql", "exe"])
+def test_definition_in_another_form_is_404(client, documented, form):
+    text(client.get(f"/apis/products/2.3.0/definition.{form}"), 404)
+
+
+def test_definition_missing_is_404(client, published):
+    text(client.get("/apis/products/2.3.0/definition.json"), 404)
+
+
+# ---- decisions ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("before", "step", "body", "after"),
+    [
+        ("discovered", "publish", {}, "published"),
+        ("discovered", "reject", {"reason": "No owner."}, "rejected"),
+        ("published", "deprecate", {"sunset_on": TOMORROW}, "deprecated"),
+        ("deprecated", "republish", {}, "published"),
+        ("published", "block", {"reason": "Leaks."}, "blocked"),
+        ("blocked", "unblock", {"note": "Mended."}, "published"),
+        ("deprecated", "retire", {}, "retired"),
+    ],
+)
+def test_decision(client_as, publisher, version_in, before, step, body, after):
+    version = version_in(before)
+    client, path = client_as(publisher), version_in(before).get_absolute_url()
+    path = f"{version.get_absolute_url()}{step}/"
+    assert step in text(client.get(version.get_absolute_url()))
+    assert "csrfmiddlewaretoken" in text(client.get(path))
+    response = client.post(path, body)
+    assert (response.status_code, response["Location"]) == (302, version.get_absolute_url())
+    version.refresh_from_db()
+    assert version.status == after
+    text(client.get(version.get_absolute_url()))
+
+
+@pytest.mark.parametrize(
+    ("before", "step", "body", "said"),
+    [
+        ("discovered", "reject", {}, "This field is required"),
+        ("published", "block", {"reason": " "}, "This field is required"),
+        ("published", "deprecate", {}, "This field is required"),
+        ("published", "deprecate", {"sunset_on": "soon"}, "valid date"),
+        ("published", "deprecate", {"sunset_on": "2020-01-01"}, "is past"),
+        ("published", "deprecate", {"sunset_on": TOMORROW, "successor": "9"}, "valid choice"),
+        ("discovered", "publish", {"note": "x" * 2001}, "at most 2000"),
+    ],
+)
+def test_decision_bad_input(client_as, publisher, version_in, before, step, body, said):
+    version = version_in(before)
+    assert said in text(client_as(publisher).post(f"{version.get_absolute_url()}{step}/", body), 400)
+    version.refresh_from_db()
+    assert version.status == before
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_decision_conflict(client_as, publisher, version_in, method):
+    version = version_in("blocked")
+    page = text(getattr(client_as(publisher), method)(f"{version.get_absolute_url()}publish/"), 409)
+    assert "blocked" in page
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_decision_without_permission(client_as, consumer, version_in, method):
+    version = version_in("published")
+    text(getattr(client_as(consumer), method)(f"{version.get_absolute_url()}block/"), 403)
+    assert "/block/" not in text(client_as(consumer).get(version.get_absolute_url()))
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_decision_unseen(client_as, stranger, version_in, method):
+    version = version_in("discovered")
+    text(getattr(client_as(stranger), method)(f"{version.get_absolute_url()}publish/"), 404)
+
+
+def test_decision_anonymous(client, version_in):
+    response = client.get(f"{version_in('published').get_absolute_url()}block/")
+    assert response.status_code == 302
+    assert "/login/" in response["Location"]
+
+
+def test_retire_says_how_many_lose_access(client_as, publisher, version_in):
+    version = version_in("deprecated")
+    for _ in range(2):
+        factories.SubscriptionFactory(api=version.api)
+    assert "2 applications lose access." in text(
+        client_as(publisher).get(f"{version.get_absolute_url()}retire/")
+    )
+    factories.ApiVersionFactory(api=version.api, version="2.0.0")
+    assert "they keep 2.0.0" in text(client_as(publisher).get(f"{version.get_absolute_url()}retire/"))
+
+
+# ---- what waits ---------------------------------------------------------------------------------------------------
+@pytest.fixture
+def granted(publisher):
+    return NamespaceGrant.objects.create(
+        cluster="test", namespace="publishers", team=factories.TeamFactory(slug="publishers")
+    )
+
+
+def test_waiting_publishes_the_ticked_ones(client_as, publisher, version_in, granted):
+    ticked, other = version_in("discovered"), version_in("discovered")
+    foreign = factories.ApiVersionFactory(
+        api=factories.ApiFactory(team=factories.TeamFactory(slug="others")), status="discovered"
+    )
+    client = client_as(publisher)
+    page = text(client.get("/publish/"))
+    assert ticked.public_id in page
+    assert foreign.public_id not in page
+    response = client.post(
+        "/publish/", {"version": [ticked.public_id, foreign.public_id, "no/such"]}, follow=True
+    )
+    assert "1 published" in text(response)
+    for version, status in ((ticked, "published"), (other, "discovered"), (foreign, "discovered")):
+        version.refresh_from_db()
+        assert version.status == status
+
+
+def test_waiting_nothing(client_as, publisher, granted):
+    assert "Nothing waits" in text(client_as(publisher).get("/publish/"))
+    assert "tick the versions first" in text(client_as(publisher).post("/publish/", follow=True))
+
+
+def test_waiting_without_permission(client_as, stranger):
+    text(client_as(stranger).get("/publish/"), 403)
+
+
+# ---- sync ---------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def problems(db):
+    for namespace in ("publishers", "others"):
+        SyncProblem.objects.create(
+            cluster="demo", kind="portico.dev/v1alpha1/Api", namespace=namespace, object_name="broken",
+            field="spec.basePath", message="No basePath.", remedy="Add one.", origin="shop.yaml:3",
+        )  # fmt: skip
+
+
+def test_sync_problems_admin_sees_all(client_as, admin, problems):
+    page = text(client_as(admin).get("/sync/"))
+    for part in (
+        "publishers/broken",
+        "others/broken",
+        "spec.basePath",
+        "No basePath.",
+        "Add one.",
+        "shop.yaml:3",
+    ):
+        assert part in page
+    assert "No problem fits" in text(client_as(admin).get("/sync/?q=nothing"))
+
+
+def test_sync_problems_publisher_sees_own_namespaces(client_as, publisher, problems, granted):
+    SyncProblem.objects.update(cluster="test")
+    page = text(client_as(publisher).get("/sync/"))
+    assert "publishers/broken" in page
+    assert "others/broken" not in page
+    assert "Full sync now" not in page
+
+
+def test_sync_without_permission(client_as, stranger, problems):
+    text(client_as(stranger).get("/sync/"), 403)
+
+
+def test_sync_anonymous(client):
+    assert client.get("/sync/").status_code == 302
+
+
+def test_sync_runs(client_as, admin):
+    SyncRun.objects.create(
+        cluster="demo", outcome="failed", message="connection refused", finished_at=timezone.now()
+    )
+    page = text(client_as(admin).get("/sync/"))
+    assert "connection refused" in page
+    assert "The last full sync failed" in page
+
+
+def test_sync_live_part(client_as, admin, problems):
+    page = text(client_as(admin).get("/sync/?q=basePath", headers=HTMX))
+    assert 'hx-get="/sync/?q=basePath"' in page
+    assert "<html" not in page
+
+
+def test_sync_start_needs_an_admin(client_as, publisher):
+    text(client_as(publisher).post("/sync/start/"), 403)

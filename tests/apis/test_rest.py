@@ -1,0 +1,277 @@
+"""The catalog, decisions and sync over REST. test_views.py carries the same cases."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from apis.models import Publication, SyncProblem, SyncRun
+from portal.accounts.models import NamespaceGrant
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+JSON = "application/json"
+TOMORROW = (timezone.now() + timedelta(days=1)).date().isoformat()
+
+
+def slugs(response):
+    assert response.status_code == 200, response.content
+    return [row["slug"] for row in response.json()["results"]]
+
+
+def post(client, version, step, body=None):
+    path = f"/api/v1/apis/{version.api.slug}/versions/{version.version}/{step}/"
+    return client.post(path, body or {}, JSON)
+
+
+def is_problem(response, status):
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == "application/problem+json"
+    assert response.json()["status"] == status
+    return response.json()
+
+
+# ---- the catalog --------------------------------------------------------------------------------------------------
+def test_catalog_anonymous_sees_what_is_public(client, catalog):
+    assert slugs(client.get("/api/v1/apis/")) == ["orders", "payments"]
+
+
+def test_catalog_signed_in_sees_internal_ones_too(client_as, consumer, catalog):
+    assert slugs(client_as(consumer).get("/api/v1/apis/")) == ["customers", "orders", "payments"]
+
+
+def test_catalog_own_team_sees_what_waits(client_as, publisher, catalog):
+    assert "waiting" in slugs(client_as(publisher).get("/api/v1/apis/"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("q=pay", ["payments"]),
+        ("q=paymnets", ["payments"]),
+        ("q=zzzzzz", []),
+        ("type=graphql", ["orders"]),
+        ("type=graphql&type=rest", ["orders", "payments"]),
+        ("tag=money", ["payments"]),
+        ("status=deprecated", ["orders"]),
+        ("team=fulfilment", ["orders"]),
+        ("plan=gold", ["payments"]),
+        ("environment=sandbox", ["payments"]),
+        ("type=rest&tag=logistics", []),
+        ("sort=newest", ["payments", "orders"]),
+    ],
+)
+def test_catalog_filters(client, catalog, asked, found):
+    assert slugs(client.get(f"/api/v1/apis/?{asked}")) == found
+
+
+@pytest.mark.parametrize("asked", ["type=soup", "status=lost", "environment=moon", "sort=colour"])
+def test_catalog_bad_filter(client, catalog, asked):
+    problem = is_problem(client.get(f"/api/v1/apis/?{asked}"), 400)
+    assert asked.split("=")[0] in problem["errors"]
+
+
+def test_catalog_pages_by_cursor(client, catalog):
+    first = client.get("/api/v1/apis/?limit=1").json()
+    assert [row["slug"] for row in first["results"]] == ["orders"]
+    assert slugs(client.get(first["next"])) == ["payments"]
+
+
+def test_catalog_query_count_is_constant(client_as, consumer, django_assert_num_queries, free):
+    client = client_as(consumer)
+    for n in range(3):
+        factories.ApiVersionFactory(plans=[free], version=f"{n}.0")
+    with django_assert_num_queries(5):  # session, person, teams, APIs, plans
+        client.get("/api/v1/apis/")
+    for n in range(9):
+        factories.ApiVersionFactory(plans=[free], version=f"{n}.1")
+    with django_assert_num_queries(5):
+        client.get("/api/v1/apis/")
+
+
+def test_api_reads(client, published):
+    body = client.get("/api/v1/apis/products/").json()
+    assert body["slug"] == "products"
+    assert body["current_version"]["version"] == "2.3.0"
+    assert body["current_version"]["plans"] == ["free"]
+    assert set(body["current_version"]["base_urls"]) == {"production", "sandbox"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "versions/", "versions/1.0.0/", "versions/1.0.0/operations/", "versions/1.0.0/definition.json/"],
+)
+def test_api_unseen_is_404(client_as, stranger, path):
+    factories.ApiVersionFactory(api=factories.ApiFactory(slug="secret", visibility="team"))
+    is_problem(client_as(stranger).get(f"/api/v1/apis/secret/{path}"), 404)
+
+
+def test_version_discovered_is_404_for_others(client_as, consumer, publisher, version_in):
+    version = version_in("discovered")
+    path = f"/api/v1/apis/{version.api.slug}/versions/{version.version}/"
+    is_problem(client_as(consumer).get(path), 404)
+    assert client_as(publisher).get(path).json()["status"] == "discovered"
+
+
+def test_version_states_side_by_side(client, published):
+    states = client.get("/api/v1/apis/products/versions/2.3.0/").json()["states"]
+    assert states["desired"]["word"] == "Published"
+    assert states["probed"]["word"] == "Not probed"
+
+
+def test_version_source_only_for_its_team(client_as, consumer, publisher, published):
+    path = "/api/v1/apis/products/versions/2.3.0/"
+    assert client_as(consumer).get(path).json()["source"] is None
+    assert client_as(publisher).get(path).json()["source"]["object_name"] == "products-2.3.0"
+
+
+def test_operations_search(client, published):
+    path = "/api/v1/apis/products/versions/2.3.0/operations/"
+    rows = client.get(path).json()["results"]
+    assert [(row["method"], row["path"], row["scopes"]) for row in rows] == [
+        ("GET", "/items", []),
+        ("POST", "/items", ["items:write"]),
+    ]
+    assert [row["method"] for row in client.get(path + "?q=post").json()["results"]] == ["POST"]
+
+
+@pytest.mark.parametrize(("form", "kind"), [("json", "application/json"), ("yaml", "application/yaml")])
+def test_definition_download(client, documented, form, kind):
+    path = f"/api/v1/apis/products/versions/2.3.0/definition.{form}/"
+    response = client.get(path, headers={"accept": kind})
+    assert response.status_code == 200
+    assert response["Content-Type"].startswith(kind)
+    assert client.get(path, headers={"if-none-match": response["ETag"]}).status_code == 304
+
+
+def test_definition_missing_is_404(client, published):
+    is_problem(client.get("/api/v1/apis/products/versions/2.3.0/definition.json/"), 404)
+
+
+# ---- plans --------------------------------------------------------------------------------------------------------
+def test_plans_lists_what_visible_apis_offer(client, published):
+    hidden = factories.PlanFactory(slug="hidden")
+    factories.ApiVersionFactory(api=factories.ApiFactory(visibility="team"), plans=[hidden])
+    assert slugs(client.get("/api/v1/plans/")) == ["free"]
+    assert client.get("/api/v1/plans/free/").json()["rate_requests"] == 60
+    is_problem(client.get("/api/v1/plans/hidden/"), 404)
+
+
+# ---- decisions ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("before", "step", "body", "after"),
+    [
+        ("discovered", "publish", {}, "published"),
+        ("discovered", "reject", {"reason": "No owner."}, "rejected"),
+        ("published", "deprecate", {"sunset_on": TOMORROW}, "deprecated"),
+        ("deprecated", "republish", {}, "published"),
+        ("published", "block", {"reason": "Leaks."}, "blocked"),
+        ("blocked", "unblock", {"note": "Mended."}, "published"),
+        ("deprecated", "retire", {}, "retired"),
+    ],
+)
+def test_decision(client_as, publisher, version_in, before, step, body, after):
+    version = version_in(before)
+    response = post(client_as(publisher), version, step, body)
+    assert response.status_code == 200, response.content
+    assert response.json()["status"] == after
+    version.refresh_from_db()
+    assert version.status == after
+
+
+@pytest.mark.parametrize(
+    ("before", "step", "body", "field"),
+    [
+        ("discovered", "reject", {}, "reason"),
+        ("published", "block", {"reason": " "}, "reason"),
+        ("published", "deprecate", {}, "sunset_on"),
+        ("published", "deprecate", {"sunset_on": "soon"}, "sunset_on"),
+        ("published", "deprecate", {"sunset_on": "2020-01-01"}, "sunset_on"),
+        ("published", "deprecate", {"sunset_on": TOMORROW, "successor": "9"}, "successor"),
+        ("discovered", "publish", {"note": "x" * 2001}, "note"),
+    ],
+)
+def test_decision_bad_input(client_as, publisher, version_in, before, step, body, field):
+    version = version_in(before)
+    problem = is_problem(post(client_as(publisher), version, step, body), 400)
+    assert field in problem["errors"]
+    version.refresh_from_db()
+    assert version.status == before
+
+
+def test_decision_conflict(client_as, publisher, version_in):
+    problem = is_problem(post(client_as(publisher), version_in("blocked"), "publish"), 409)
+    assert "blocked" in problem["detail"]
+
+
+def test_decision_without_permission(client_as, consumer, version_in):
+    problem = is_problem(post(client_as(consumer), version_in("published"), "block", {"reason": "No."}), 403)
+    assert "maintainer" in problem["remedy"]
+
+
+def test_decision_unseen(client_as, stranger, version_in):
+    is_problem(post(client_as(stranger), version_in("discovered"), "publish"), 404)
+
+
+def test_decision_anonymous(client, version_in):
+    is_problem(post(client, version_in("published"), "block", {"reason": "No."}), 401)
+
+
+# ---- sync ---------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def problems(db):
+    for namespace in ("publishers", "others"):
+        SyncProblem.objects.create(
+            cluster="test",
+            kind="portico.dev/v1alpha1/Api",
+            namespace=namespace,
+            object_name="broken",
+            message="No basePath.",
+        )
+
+
+def test_sync_problems_admin_sees_all(client_as, admin, problems):
+    rows = client_as(admin).get("/api/v1/sync-problems/").json()["results"]
+    assert {row["namespace"] for row in rows} == {"publishers", "others"}
+    assert len(client_as(admin).get("/api/v1/sync-problems/?namespace=others").json()["results"]) == 1
+    assert client_as(admin).get("/api/v1/sync-problems/?q=nothing").json()["results"] == []
+
+
+def test_sync_problems_publisher_sees_own_namespaces(client_as, publisher, problems):
+    NamespaceGrant.objects.create(
+        cluster="test", namespace="publishers", team=factories.TeamFactory(slug="publishers")
+    )
+    rows = client_as(publisher).get("/api/v1/sync-problems/").json()["results"]
+    assert [row["namespace"] for row in rows] == ["publishers"]
+
+
+@pytest.mark.parametrize("path", ["sync-problems", "sync-runs"])
+def test_sync_without_permission(client_as, stranger, problems, path):
+    is_problem(client_as(stranger).get(f"/api/v1/{path}/"), 403)
+
+
+@pytest.mark.parametrize("path", ["sync-problems", "sync-runs"])
+def test_sync_anonymous(client, path):
+    is_problem(client.get(f"/api/v1/{path}/"), 401)
+
+
+def test_sync_runs(client_as, admin):
+    SyncRun.objects.create(cluster="test", outcome="complete", counts={"seen": 9})
+    SyncRun.objects.create(cluster="test", outcome="failed")
+    rows = client_as(admin).get("/api/v1/sync-runs/?outcome=complete").json()["results"]
+    assert [row["counts"] for row in rows] == [{"seen": 9}]
+
+
+def test_sync_start_needs_an_admin(client_as, publisher):
+    is_problem(client_as(publisher).post("/api/v1/sync-runs/", {}, JSON), 403)
+
+
+def test_status_words_are_the_architectures():
+    assert set(Publication.values) == {
+        "discovered",
+        "published",
+        "deprecated",
+        "blocked",
+        "retired",
+        "rejected",
+    }

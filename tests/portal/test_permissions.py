@@ -1,0 +1,189 @@
+"""Who may do what: THE table, role × action × expected, for every app.
+
+Each app's actions are rows of its own list below; add a row by naming the action and what each role gets. A row's `do`
+is called with the person: to raise Forbidden is a refusal, and so is a false answer, as where a queryset has no row.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+
+from apis import actions as apis_actions, permissions as apis_permissions
+from apis.models import Api, ApiVersion, SyncProblem
+from portal.accounts.models import NamespaceGrant, TeamRole
+from portal.accounts.roles import Permission, check
+from portal.errors import Forbidden
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+# The team `publishers` owns the API and its namespace; the team `consumers` owns an application.
+ROLES = (
+    "anonymous",
+    "stranger",
+    "consumer_member",
+    "consumer_maintainer",
+    "consumer_owner",
+    "publisher_member",
+    "publisher_maintainer",
+    "publisher_owner",
+    "admin",
+)
+EVERYBODY = frozenset(ROLES)
+SIGNED_IN = EVERYBODY - {"anonymous"}
+CONSUMERS = frozenset({"consumer_member", "consumer_maintainer", "consumer_owner"})
+CONSUMER_MAINTAINERS = frozenset({"consumer_maintainer", "consumer_owner"})
+PUBLISHING_TEAM = frozenset({"publisher_member", "publisher_maintainer", "publisher_owner"})
+PUBLISHERS = frozenset({"publisher_maintainer", "publisher_owner"})
+ADMIN = frozenset({"admin"})
+IN_A_MONTH = timezone.now().date() + timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Row:
+    """`do` raises Forbidden or answers falsely for everybody who is not among `allowed`."""
+
+    action: str
+    do: Callable[[Any], Any]
+    allowed: frozenset[str]
+
+
+@pytest.fixture
+def person(request):
+    """The person in the role of the parameter."""
+    role = request.param
+    if role == "anonymous":
+        return AnonymousUser()
+    if role == "admin":
+        return factories.UserFactory(is_admin=True)
+    if role == "stranger":
+        return factories.person("Stan Stranger", team="strangers", role=TeamRole.OWNER)
+    side, _, in_team = role.partition("_")
+    return factories.person("Pat Person", team=f"{side}s", role=TeamRole(in_team))
+
+
+def version(status: str, **fields: Any) -> ApiVersion:
+    return factories.ApiVersionFactory(status=status, **fields)
+
+
+def sees(rows: Any) -> bool:
+    return bool(rows.exists())
+
+
+def an_api(visibility: str, status: str = "published") -> Api:
+    return version(status, api=factories.ApiFactory(visibility=visibility)).api
+
+
+# ---- apis ---------------------------------------------------------------------------------------------------------
+def sees_api(visibility: str, status: str = "published") -> Callable[[Any], bool]:
+    return lambda by: sees(Api.objects.visible_to(by).filter(pk=an_api(visibility, status).pk))
+
+
+def decides(step: str, before: str, **fields: Any) -> Callable[[Any], Any]:
+    return lambda by: getattr(apis_actions, step)(version=version(before), by=by, **fields)
+
+
+def sees_problem(by: Any) -> bool:
+    NamespaceGrant.objects.create(
+        cluster="test", namespace="publishers", team=factories.TeamFactory(slug="publishers")
+    )
+    SyncProblem.objects.create(
+        cluster="test", kind="Api", namespace="publishers", object_name="x", message="No."
+    )
+    return sees(SyncProblem.objects.visible_to(by))
+
+
+def views_sync(by: Any) -> bool:
+    NamespaceGrant.objects.create(
+        cluster="test", namespace="publishers", team=factories.TeamFactory(slug="publishers")
+    )
+    return apis_permissions.can_view_sync(by)
+
+
+APIS = [
+    Row("see a public API", sees_api("public"), EVERYBODY),
+    Row("see an internal API", sees_api("internal"), SIGNED_IN),
+    Row("see a team's API", sees_api("team"), PUBLISHING_TEAM | ADMIN),
+    Row("see a discovered API", sees_api("public", "discovered"), PUBLISHING_TEAM | ADMIN),
+    Row("see a retired API", sees_api("public", "retired"), PUBLISHING_TEAM | ADMIN),
+    Row(
+        "see an API's source",
+        lambda by: apis_permissions.can_view_source(by, an_api("public")),
+        PUBLISHING_TEAM | ADMIN,
+    ),
+    Row("publish", decides("publish", "discovered"), PUBLISHERS | ADMIN),
+    Row("reject", decides("reject", "discovered", reason="No."), PUBLISHERS | ADMIN),
+    Row(
+        "deprecate",
+        decides("deprecate", "published", sunset_on=IN_A_MONTH),
+        PUBLISHERS | ADMIN,
+    ),
+    Row("republish", decides("republish", "deprecated"), PUBLISHERS | ADMIN),
+    Row("block", decides("block", "published", reason="No."), PUBLISHERS | ADMIN),
+    Row("unblock", decides("unblock", "blocked"), PUBLISHERS | ADMIN),
+    Row("retire", decides("retire", "deprecated"), PUBLISHERS | ADMIN),
+    Row("see the cluster sync", views_sync, PUBLISHING_TEAM | ADMIN),
+    Row("see a sync problem", sees_problem, PUBLISHING_TEAM | ADMIN),
+    Row("start a full sync", lambda by: apis_permissions.check_can_sync(by) or True, ADMIN),
+]
+
+# ---- people: each permission of roles.py, on a team of one's own --------------------------------------------------
+_ON_CONSUMERS = {
+    Permission.VIEW_TEAM: CONSUMERS,
+    Permission.VIEW_APPLICATION: CONSUMERS,
+    Permission.EDIT_APPLICATION: CONSUMER_MAINTAINERS,
+    Permission.SUBSCRIBE: CONSUMER_MAINTAINERS,
+    Permission.MANAGE_CREDENTIALS: CONSUMER_MAINTAINERS,
+    Permission.DELETE_APPLICATION: frozenset({"consumer_owner"}),
+    Permission.MANAGE_TEAM: frozenset({"consumer_owner"}),
+}
+_ON_PUBLISHERS = {
+    Permission.VIEW_SOURCE: PUBLISHING_TEAM,
+    Permission.VIEW_SYNC: PUBLISHING_TEAM,
+    Permission.REVIEW: PUBLISHING_TEAM,
+    Permission.PUBLISH: PUBLISHERS,
+    Permission.SUSPEND: PUBLISHERS,
+}
+
+
+def has(permission: Permission, team: str | None) -> Callable[[Any], bool]:
+    def ask(by: Any) -> bool:
+        check(by, permission, factories.TeamFactory(slug=team) if team else None)
+        return True
+
+    return ask
+
+
+ROLES_ROWS = [
+    *(Row(f"{p.name} on consumers", has(p, "consumers"), who | ADMIN) for p, who in _ON_CONSUMERS.items()),
+    *(Row(f"{p.name} on publishers", has(p, "publishers"), who | ADMIN) for p, who in _ON_PUBLISHERS.items()),
+    Row("create a team", has(Permission.CREATE_TEAM, None), SIGNED_IN),
+    Row("administer the portal", has(Permission.MANAGE_PORTAL, None), ADMIN),
+]
+
+TABLE: list[Row] = [*ROLES_ROWS, *APIS]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.action)
+@pytest.mark.parametrize(("person", "role"), [(role, role) for role in ROLES], indirect=["person"], ids=ROLES)
+def test_permission(row, person, role):
+    assert is_allowed(row, person) is (role in row.allowed)
+
+
+def is_allowed(row: Row, person: Any) -> bool:
+    try:
+        return bool(row.do(person))
+    except Forbidden as refused:
+        if not refused.remedy:
+            pytest.fail(f"a refusal says who may: {refused.message}")
+        return False
+
+
+def test_every_permission_is_in_the_table():
+    named = {*_ON_CONSUMERS, *_ON_PUBLISHERS, Permission.CREATE_TEAM, Permission.MANAGE_PORTAL}
+    assert named == set(Permission)
