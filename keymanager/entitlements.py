@@ -2,14 +2,30 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Func, Q, Value
+from django.db import connection
 from django.utils import timezone
 
-from apis.models import ApiVersion, Operation
+from apis.models import ApiVersion
 from subscriptions.models import Application, Subscription
 
 # An access token travels with every call: what does not fit is left out, and `subs_total` says how many there are.
 SUBS_MAX = 50
+
+# Every token asks this. As one statement by hand it costs a third of what the ORM's two cost.
+_ENTITLEMENTS = """
+    SELECT api.slug, plan.slug, ARRAY(
+        SELECT DISTINCT unnest(operation.scopes)
+        FROM apis_operation operation JOIN apis_apiversion version ON version.id = operation.version_id
+        WHERE version.api_id = api.id AND version.status = ANY(%(served)s) AND version.withdrawn_at IS NULL
+            AND jsonb_exists(version.upstreams, %(environment)s)
+    )
+    FROM subscriptions_subscription subscription
+        JOIN apis_api api ON api.id = subscription.api_id
+        JOIN apis_plan plan ON plan.id = subscription.plan_id
+    WHERE subscription.application_id = %(application)s AND subscription.status = ANY(%(enforced)s)
+        AND (subscription.expires_at IS NULL OR subscription.expires_at > %(now)s)
+    ORDER BY api.slug
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,27 +43,16 @@ class Entitlements:
 
 
 def entitlements_of(application: Application, environment: str) -> Entitlements:
-    """What the application may do in the environment now. Two queries."""
-    live = Q(application=application, status__in=Subscription.ENFORCED) & (
-        Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
-    )
-    subs = dict(
-        Subscription.objects.filter(live).order_by("api__slug").values_list("api__slug", "plan__slug")
-    )
-    return Entitlements(subs=subs, scopes=_scopes(subs, environment) if subs else ())
-
-
-def _scopes(subs: dict[str, str], environment: str) -> tuple[str, ...]:
-    scopes = (
-        Operation.objects.filter(
-            version__api__slug__in=subs,
-            version__status__in=ApiVersion.SERVED,
-            version__withdrawn_at__isnull=True,
-            version__upstreams__has_key=environment,
-        )
-        .exclude(scopes=Value([]))
-        .annotate(scope=Func("scopes", function="unnest"))
-        .values_list("scope", flat=True)
-        .distinct()
-    )
-    return tuple(sorted(scopes))
+    """What the application may do in the environment now. One query."""
+    parameters = {
+        "application": application.pk,
+        "environment": environment,
+        "enforced": list(Subscription.ENFORCED),
+        "served": list(ApiVersion.SERVED),
+        "now": timezone.now(),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_ENTITLEMENTS, parameters)
+        rows = cursor.fetchall()
+    scopes = sorted({scope for _, _, opened in rows for scope in opened})
+    return Entitlements(subs={api: plan for api, plan, _ in rows}, scopes=tuple(scopes))

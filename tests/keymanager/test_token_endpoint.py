@@ -71,7 +71,7 @@ def test_token_audience_is_the_environment(ask, application, consumer, settings)
 
 def test_token_leaves_no_row(ask, client_of, django_assert_num_queries):
     ask(client_of)
-    with django_assert_num_queries(3):  # the client, its subscriptions, their scopes
+    with django_assert_num_queries(2):  # the client, what its application may do
         assert ask(client_of).status_code == 200
     assert not AccessToken.objects.exists()
 
