@@ -11,7 +11,7 @@ import bench
 from bench.harness import ROOT, Recorder, table
 
 RESULTS = ROOT / ".bench" / "results.json"
-NOT_GROUPS = {"run", "harness"}
+NOT_GROUPS = {"run", "harness", "people"}
 
 
 def groups() -> list[str]:
