@@ -1,6 +1,6 @@
 """Who may see which receipts: whoever may see what it is about."""
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.db.models import Q
@@ -10,6 +10,9 @@ from keymanager.models import Credential
 from portal.accounts.models import Viewer
 from portal.accounts.roles import Permission, teams_with
 from subscriptions.models import Subscription
+
+if TYPE_CHECKING:
+    from .models import Receipt  # noqa: F401  named in a string below
 
 
 class ReceiptQuerySet(models.QuerySet["Receipt"]):
@@ -43,5 +46,9 @@ class ReceiptQuerySet(models.QuerySet["Receipt"]):
 
 def subject_field(subject: models.Model) -> str:
     """The foreign key that holds this kind of subject."""
-    fields = {Subscription: "subscription", Credential: "credential", ApiVersion: "version"}
+    fields: dict[type[models.Model], str] = {
+        Subscription: "subscription",
+        Credential: "credential",
+        ApiVersion: "version",
+    }
     return fields[type(subject)]

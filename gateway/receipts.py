@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from .models import Receipt, ReceiptStatus, Revision, VersionProblem
 from .probe import Answer, Probe, probes_for, send
+from .querysets import ReceiptQuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def written_ids() -> list[int]:
     )
 
 
-def _open() -> models.QuerySet[Receipt]:
+def _open() -> ReceiptQuerySet:
     lately = timezone.now() - _REVISITED_FOR
     return Receipt.objects.filter(
         models.Q(status=ReceiptStatus.RUNNING) | models.Q(status=ReceiptStatus.STUCK, saved_at__gt=lately)
@@ -71,15 +72,15 @@ def note_problem(ids: Iterable[int], problem: str) -> None:
 
 def probe_running(secret: str) -> None:
     """Probe every receipt whose change the gateway has taken, and end those answered as they should be."""
-    rows = Receipt.objects.filter(status=ReceiptStatus.RUNNING, accepted_at__isnull=False)
-    for receipt in rows.with_subjects().order_by("pk")[:_BATCH]:
+    rows = Receipt.objects.with_subjects().filter(status=ReceiptStatus.RUNNING, accepted_at__isnull=False)
+    for receipt in rows.order_by("pk")[:_BATCH]:
         probe_one(receipt, secret)
 
 
 def revisit_stuck(secret: str) -> None:
     """Try stuck receipts once more: what held them up may be over."""
-    rows = _open().filter(status=ReceiptStatus.STUCK, accepted_at__isnull=False)
-    for receipt in rows.with_subjects().order_by("pk")[:_BATCH]:
+    rows = _open().with_subjects().filter(status=ReceiptStatus.STUCK, accepted_at__isnull=False)
+    for receipt in rows.order_by("pk")[:_BATCH]:
         probe_one(receipt, secret)
 
 

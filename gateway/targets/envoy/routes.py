@@ -253,7 +253,7 @@ def _preflight(version: Version) -> dict[str, Any]:
 def _cors_policy(cors: Cors | None) -> dict[str, Any]:
     cors = cors or Cors(())
     origins = [{"safe_regex": {"regex": ".*"}} if o == "*" else {"exact": o} for o in cors.origins]
-    policy = {
+    policy: dict[str, Any] = {
         "@type": _CORS_POLICY,
         "allow_origin_string_match": origins,
         "allow_methods": ", ".join(cors.methods),
