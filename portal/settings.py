@@ -310,7 +310,10 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "ApiType": "apis.models.ApiType",
+        "Publication": "apis.models.Publication",
         "CredentialStatus": "keymanager.models.CredentialStatus",
+        "ReceiptStatus": "gateway.models.ReceiptStatus",
         "SigningKeyStatus": "keymanager.models.SigningKey.Status",
         "SubscriptionStatus": "subscriptions.models.SubscriptionStatus",
     },

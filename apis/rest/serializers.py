@@ -1,5 +1,6 @@
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apis import downloads, states
@@ -163,13 +164,15 @@ class VersionDetailSerializer(VersionSerializer):
     class Meta(VersionSerializer.Meta):
         fields = (*VersionSerializer.Meta.fields, "states", "source")
 
-    def get_states(self, version: ApiVersion) -> StatesSerializer:
+    @extend_schema_field(StatesSerializer)
+    def get_states(self, version: ApiVersion) -> dict[str, Any]:
         shown = states.pillars(version, source=self._sees_source(version))
         parts = dict(zip(("desired", "observed", "probed"), shown, strict=True))
-        return StatesSerializer(parts).data  # type: ignore[return-value]
+        return StatesSerializer(parts).data
 
-    def get_source(self, version: ApiVersion) -> SourceSerializer | None:
-        return SourceSerializer(version).data if self._sees_source(version) else None  # type: ignore[return-value]
+    @extend_schema_field(SourceSerializer(allow_null=True))
+    def get_source(self, version: ApiVersion) -> dict[str, Any] | None:
+        return SourceSerializer(version).data if self._sees_source(version) else None
 
     def _sees_source(self, version: ApiVersion) -> bool:
         return can_view_source(self.context["request"].user, version.api)
