@@ -15,6 +15,10 @@ from django.utils import timezone
 
 from apis import actions as apis_actions, permissions as apis_permissions
 from apis.models import Api, ApiVersion, SyncProblem
+from keymanager import actions as keymanager_actions
+from keymanager.models import Credential, SigningKey
+from keymanager.signing import ensure_signing_keys
+from keymanager.tokens import mint_for
 from portal.accounts.models import NamespaceGrant, TeamRole
 from portal.accounts.roles import Permission, check
 from portal.errors import Forbidden
@@ -132,6 +136,57 @@ APIS = [
     Row("start a full sync", lambda by: apis_permissions.check_can_sync(by) or True, ADMIN),
 ]
 
+
+# ---- keymanager ---------------------------------------------------------------------------------------------------
+def a_client() -> Credential:
+    return factories.ClientFactory().credential
+
+
+def revokes_token(by: Any) -> Any:
+    client = a_client()
+    token = mint_for(credential=client)
+    return sees(Credential.objects.visible_to(by)) and keymanager_actions.revoke_token(token=token, by=by)
+
+
+def rotates_signing_key(by: Any) -> Any:
+    ensure_signing_keys()
+    SigningKey.objects.update(created_at=timezone.now() - timedelta(days=1))
+    return keymanager_actions.rotate_signing_key(by=by)
+
+
+def issues(action: Callable[..., Any]) -> Callable[[Any], Any]:
+    return lambda by: action(
+        application=factories.ApplicationFactory(), environment="sandbox", name="A", by=by
+    )
+
+
+KEYMANAGER = [
+    Row(
+        "see a credential",
+        lambda by: sees(Credential.objects.visible_to(by).filter(pk=a_client().pk)),
+        CONSUMERS | ADMIN,
+    ),
+    Row("issue a client", issues(keymanager_actions.issue_client), CONSUMER_MAINTAINERS | ADMIN),
+    Row("issue a key", issues(keymanager_actions.issue_key), CONSUMER_MAINTAINERS | ADMIN),
+    Row(
+        "rotate a credential",
+        lambda by: keymanager_actions.rotate(credential=a_client(), overlap=900, by=by),
+        CONSUMER_MAINTAINERS | ADMIN,
+    ),
+    Row(
+        "revoke a credential",
+        lambda by: keymanager_actions.revoke(credential=a_client(), by=by),
+        CONSUMER_MAINTAINERS | ADMIN,
+    ),
+    Row(
+        "mint a token by hand",
+        lambda by: keymanager_actions.mint_token(credential=a_client(), lifetime=60, by=by),
+        CONSUMER_MAINTAINERS | ADMIN,
+    ),
+    Row("revoke a token", revokes_token, CONSUMER_MAINTAINERS | ADMIN),
+    Row("rotate the signing key", rotates_signing_key, ADMIN),
+]
+
 # ---- people: each permission of roles.py, on a team of one's own --------------------------------------------------
 _ON_CONSUMERS = {
     Permission.VIEW_TEAM: CONSUMERS,
@@ -166,7 +221,7 @@ ROLES_ROWS = [
     Row("administer the portal", has(Permission.MANAGE_PORTAL, None), ADMIN),
 ]
 
-TABLE: list[Row] = [*ROLES_ROWS, *APIS]
+TABLE: list[Row] = [*ROLES_ROWS, *APIS, *KEYMANAGER]
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.action)
