@@ -135,9 +135,10 @@ class Supervisor:
         return finish
 
     def start(self, services: list[Service]) -> None:
-        """Start all services at once; those that wait for a file start when it is there."""
-        self.children = [Child(service) for service in services]
-        for child in self.children:
+        """Start these services at once; those that wait for a file start when it is there."""
+        started = [Child(service) for service in services]
+        self.children += started
+        for child in started:
             self._start_when_possible(child)
 
     def wait_ready(self) -> None:

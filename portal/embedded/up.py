@@ -75,6 +75,8 @@ def _start(stack: Stack, supervisor: Supervisor) -> None:
         # The agent writes it once its files are complete; Envoy must not start on those for an earlier run's ports.
         if service.after is not None:
             service.after.unlink(missing_ok=True)
+    # What needs neither code nor database starts first, while the port that was found free for it still is.
+    supervisor.start([service for service in planned if not service.forks and service.after is None])
     supervisor.start_postgres()
     loading = time.monotonic()
     preload(stack.env)
@@ -82,7 +84,7 @@ def _start(stack: Stack, supervisor: Supervisor) -> None:
     collected = _collect_static(stack, supervisor)
     supervisor.begin_step("prepare", [sys.executable, str(ROOT / "manage.py"), "prepare"])()
     collected()
-    supervisor.start(planned)
+    supervisor.start([service for service in planned if service.forks or service.after is not None])
     supervisor.wait_ready()
     _wait_for_demo(stack, supervisor)
     print(_welcome(stack, time.monotonic() - began), flush=True)
@@ -147,7 +149,7 @@ def _welcome(stack: Stack, seconds: float) -> str:
     if demo["people"]:
         lines += ["", "People:"]
         lines += [
-            f"  {person['email']:<24}{person['password']:<24}{person['role']}" for person in demo["people"]
+            f"  {person['email']:<26}{person['password']:<28}{person['role']}" for person in demo["people"]
         ]
     if demo["try"]:
         lines += ["", "Try:"]
