@@ -3,10 +3,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import BooleanField, ExpressionWrapper, F, Value
+from django.db.models import BooleanField, ExpressionWrapper, F, Q, Value
 
 from portal.accounts.models import Team
 
@@ -70,10 +71,10 @@ def count(apis: ApiQuerySet, query: CatalogQuery) -> Counts:
     return Counts(single.get("found", 0), single.get("total", 0), single.get("teams", 0), groups)
 
 
-def _base(apis: ApiQuerySet, conditions: dict[str, object]) -> tuple[str, tuple[object, ...]]:
+def _base(apis: ApiQuerySet, conditions: dict[str, Q]) -> tuple[str, tuple[Any, ...]]:
     """The statement that gives what is counted, and for each facet with a choice whether the row satisfies it."""
     satisfied = {
-        f"in_{name}": ExpressionWrapper(condition, output_field=BooleanField())  # type: ignore[arg-type]
+        f"in_{name}": ExpressionWrapper(condition, output_field=BooleanField())
         for name, condition in conditions.items()
     }
     rows = (

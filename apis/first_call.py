@@ -74,7 +74,9 @@ def _proof(auth: str, operation: Operation | None) -> list[str]:
         return [f"PORTICO_KEY={KEY}"]
     if auth == "none":
         return []
-    scope = [f"  -d scope={shlex.quote(operation.scopes[0])} \\"] if operation and operation.scopes else []
+    scope = (
+        [f"  -d scope={shlex.quote(' '.join(operation.scopes))} \\"] if operation and operation.scopes else []
+    )
     return [
         f"TOKEN=$(curl -s -u '{CLIENT}:{SECRET}' \\",
         "  -d grant_type=client_credentials \\",

@@ -1,27 +1,27 @@
 """Who may do what to an API and its versions, and who may look at the cluster sync."""
 
-from portal.accounts.models import NamespaceGrant, User
+from portal.accounts.models import NamespaceGrant, Viewer
 from portal.accounts.roles import Permission, can, check, teams_with
 from portal.errors import Forbidden
 
 from .models import Api
 
 
-def check_can_publish(user: User, api: Api) -> None:
+def check_can_publish(user: Viewer, api: Api) -> None:
     """Publish, reject, deprecate, block, retire. Raises Forbidden, naming who may."""
     check(user, Permission.PUBLISH, api.team)
 
 
-def can_publish(user: User, api: Api) -> bool:
+def can_publish(user: Viewer, api: Api) -> bool:
     return can(user, Permission.PUBLISH, api.team)
 
 
-def can_view_source(user: User, api: Api) -> bool:
+def can_view_source(user: Viewer, api: Api) -> bool:
     """The object an API was read from, its conditions and findings."""
     return can(user, Permission.VIEW_SOURCE, api.team)
 
 
-def publishes(user: User) -> bool:
+def publishes(user: Viewer) -> bool:
     """Whether some team of theirs publishes from a namespace, or they run the portal."""
     if not user.is_authenticated:
         return False
@@ -29,7 +29,7 @@ def publishes(user: User) -> bool:
     return user.is_admin or NamespaceGrant.objects.filter(team_id__in=teams).exists()
 
 
-def can_view_sync(user: User) -> bool:
+def can_view_sync(user: Viewer) -> bool:
     """An admin, and the teams that publish from a namespace."""
     if not user.is_authenticated:
         return False
@@ -37,7 +37,7 @@ def can_view_sync(user: User) -> bool:
     return user.is_admin or NamespaceGrant.objects.filter(team_id__in=teams).exists()
 
 
-def check_can_view_sync(user: User) -> None:
+def check_can_view_sync(user: Viewer) -> None:
     if not can_view_sync(user):
         raise Forbidden(
             f"You may not {Permission.VIEW_SYNC}: none of your teams publishes from a namespace.",
@@ -45,6 +45,6 @@ def check_can_view_sync(user: User) -> None:
         )
 
 
-def check_can_sync(user: User) -> None:
+def check_can_sync(user: Viewer) -> None:
     """Start a full pass over the clusters."""
     check(user, Permission.MANAGE_PORTAL)

@@ -134,7 +134,9 @@ class StatesSerializer(serializers.Serializer[Any]):
 class SourceSerializer(serializers.ModelSerializer[ApiVersion]):
     """For the owning team and admins."""
 
-    findings = serializers.JSONField(source="document.findings", read_only=True, default=list)
+    findings = serializers.SerializerMethodField(
+        help_text="What is imperfect in the definition: code, message, line."
+    )
     conditions = serializers.JSONField(read_only=True, help_text="As the object's controllers report them.")
 
     class Meta:
@@ -154,10 +156,13 @@ class SourceSerializer(serializers.ModelSerializer[ApiVersion]):
             "stated_only": {"help_text": "What the object asks for and Portico's gateway does not enforce."}
         }
 
+    def get_findings(self, version: ApiVersion) -> list[dict[str, Any]]:
+        return version.document.findings if version.document else []
+
 
 class VersionDetailSerializer(VersionSerializer):
     states = serializers.SerializerMethodField()
-    source = serializers.SerializerMethodField(
+    source = serializers.SerializerMethodField(  # type: ignore[assignment]  # its own name
         help_text="Null unless you are in the owning team or an admin."
     )
 
@@ -179,7 +184,9 @@ class VersionDetailSerializer(VersionSerializer):
 
 
 class ApiSerializer(serializers.ModelSerializer[Api]):
-    team = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
+    team: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="slug", read_only=True, allow_null=True
+    )
     current_version = VersionSerializer(read_only=True, allow_null=True)
 
     class Meta:
@@ -208,7 +215,7 @@ class OperationSerializer(serializers.ModelSerializer[Operation]):
     class Meta:
         model = Operation
         fields = ("method", "path", "operation_id", "summary", "scopes", "deprecated")
-        extra_kwargs = {"scopes": {"help_text": "Any one of them opens it; none: it needs no scope."}}
+        extra_kwargs = {"scopes": {"help_text": "A token needs all of them; none: it needs no scope."}}
 
 
 class SyncRunSerializer(serializers.ModelSerializer[SyncRun]):

@@ -22,10 +22,11 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from apis import actions, downloads, permissions
-from apis.models import Api, ApiVersion, Plan, SyncProblem, SyncRun
+from apis.models import Api, ApiVersion, Operation, Plan, SyncProblem, SyncRun
 from apis.steps import STEPS
 from apis.views.sync import problems_like
 from apis.views.versions import operations_like
+from portal.accounts.people import person
 from portal.errors import NotFound
 from portal.rest.paging import CursorPage
 
@@ -91,7 +92,7 @@ def _decision(name: str, body: type[drf.Serializer[Any]]) -> Callable[..., Any]:
         permissions.check_can_publish(request.user, found.api)
         given = body(data=request.data)
         given.is_valid(raise_exception=True)
-        step.action(version=found, by=request.user, **given.validated_data)
+        step.action(version=found, by=person(request), **given.validated_data)
         return Response(self.get_serializer(self.get_object()).data)
 
     decide.__name__ = name
@@ -144,11 +145,11 @@ class Versions(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[
         responses=serializers.OperationSerializer(many=True),
         operation_id="versions_operations",
     )
-    @action(detail=True, pagination_class=CursorPage)
+    @action(detail=True)
     def operations(self, request: Request, slug: str, version: str) -> Response:
         rows = operations_like(self.get_object(), request.query_params.get("q", "").replace("\0", "")[:200])
         page = OperationPage()
-        part = page.paginate_queryset(rows, request, view=self)
+        part: list[Operation] = page.paginate_queryset(rows, request, view=self) or []
         return page.get_paginated_response(serializers.OperationSerializer(part, many=True).data)
 
     @extend_schema(
@@ -184,11 +185,11 @@ class Versions(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[
 
 
 class OperationPage(CursorPage):
-    ordering = ("position", "id")
+    ordering = "position"
 
 
 class PlanPage(CursorPage):
-    ordering = ("slug",)
+    ordering = "slug"
 
 
 @extend_schema_view(
@@ -225,7 +226,7 @@ class SyncRuns(mixins.ListModelMixin, GenericViewSet[SyncRun]):
 
     @extend_schema(summary="Ask for a full pass over every cluster", request=None, responses={202: None})
     def create(self, request: Request) -> Response:
-        actions.start_full_sync(by=request.user)
+        actions.start_full_sync(by=person(request))
         return Response(status=202)
 
 

@@ -14,7 +14,7 @@ def page_of(
     """The page that `?page=` names, or the nearest there is. `known`: how many rows there are, if that was counted."""
     paginator = Paginator(rows, size)
     if known is not None:
-        paginator.count = known  # type: ignore[misc]
+        paginator.count = known
     return paginator.get_page(request.GET.get("page"))
 
 

@@ -9,7 +9,9 @@ from django.views.decorators.http import require_http_methods
 
 from apis import actions, permissions
 from apis.models import ApiVersion, Publication
+from apis.querysets import ApiVersionQuerySet
 from apis.steps import STEPS, Step
+from portal.accounts.people import person
 from portal.errors import Conflict, Forbidden, Invalid
 
 from .listing import page_of, pager
@@ -31,7 +33,7 @@ def decide(request: HttpRequest, slug: str, version: str, step: str) -> HttpResp
         _check_possible(found, wanted)
     elif form.is_valid():
         try:
-            wanted.action(version=found, by=request.user, **form.cleaned_data)
+            wanted.action(version=found, by=person(request), **form.cleaned_data)
         except Invalid as error:
             form.add_error(
                 error.field if error.field in form.fields else None, f"{error.message} {error.remedy}"
@@ -79,12 +81,12 @@ def waiting(request: HttpRequest) -> HttpResponse:
     return render(request, "apis/waiting.html", pager(page_of(request, versions)))
 
 
-def _publish_ticked(request: HttpRequest, versions: object) -> HttpResponse:
+def _publish_ticked(request: HttpRequest, versions: ApiVersionQuerySet) -> HttpResponse:
     wanted = Q(pk__in=[])
     for name in request.POST.getlist("version")[:100]:
         slug, _, version = name.partition("/")
         wanted |= Q(api__slug=slug, version=version)
-    published, conflicts = actions.publish_all(versions=versions.filter(wanted), by=request.user)  # type: ignore[attr-defined]
+    published, conflicts = actions.publish_all(versions=versions.filter(wanted), by=person(request))
     if published:
         messages.success(
             request, f"{len(published)} published: {', '.join(str(version) for version in published[:5])}."

@@ -14,7 +14,8 @@ from django.views.decorators.vary import vary_on_headers
 from apis import actions, permissions
 from apis.models import ApiVersion, Plan, SyncProblem, SyncRun, WatchState
 from apis.querysets import SyncProblemQuerySet
-from portal.accounts.models import User
+from portal.accounts.models import Viewer
+from portal.accounts.people import person
 from portal.accounts.roles import Permission, can
 
 from .listing import page_of, pager
@@ -31,12 +32,12 @@ def sync(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").replace("\0", "").strip()[:200]
     kind = request.GET.get("kind", "")[:140]
     page = page_of(request, problems_like(visible, text, kind))
-    clusters = [{"name": name, "runs": last_runs(name)} for name in settings.CLUSTERS]
+    runs = {name: last_runs(name) for name in settings.CLUSTERS}
     problem_count = visible.count()
     context = {
-        "clusters": clusters,
+        "clusters": [{"name": name, "runs": rows} for name, rows in runs.items()],
         "last_run": max(
-            (run for each in clusters for run in each["runs"]), key=lambda run: run.pk, default=None
+            (run for rows in runs.values() for run in rows), key=lambda run: run.pk, default=None
         ),
         "watch": watch_of_all(),
         "needs_text": f"{problem_count} problem{'' if problem_count == 1 else 's'} need{'s' if problem_count == 1 else ''} you",
@@ -55,7 +56,7 @@ def sync(request: HttpRequest) -> HttpResponse:
 @require_POST
 def start(request: HttpRequest) -> HttpResponse:
     """Ask for a full pass; the page follows it."""
-    actions.start_full_sync(by=request.user)
+    actions.start_full_sync(by=person(request))
     messages.success(request, "A full sync was asked for. It shows here as soon as a worker has taken it.")
     return redirect("apis:sync")
 
@@ -83,21 +84,18 @@ def last_runs(cluster: str) -> list[SyncRun]:
 def watch_of_all() -> dict[str, Any]:
     """How the watches of all clusters stand together; kinds that a cluster does not serve do not count."""
     states = list(WatchState.objects.filter(installed=True))
-    newest = max(
-        (state for state in states if state.last_event_at),
-        key=lambda state: state.last_event_at,
-        default=None,
-    )
+    events = [(state.last_event_at, state.kind) for state in states if state.last_event_at]
+    last_event_at, last_kind = max(events, default=(None, ""))
     return {
         "kinds": len(states),
         "connected": sum(state.connected_since is not None for state in states),
         "message": next((state.message for state in states if state.connected_since is None), "")[:120],
-        "last_event_at": newest.last_event_at if newest else None,
-        "last_kind": newest.kind.rsplit("/", 1)[-1] if newest else "",
+        "last_event_at": last_event_at,
+        "last_kind": last_kind.rsplit("/", 1)[-1],
     }
 
 
-def kinds_of(user: User, problems: SyncProblemQuerySet) -> list[dict[str, Any]]:
+def kinds_of(user: Viewer, problems: SyncProblemQuerySet) -> list[dict[str, Any]]:
     """Per kind: how many objects the catalog holds, how many of them are gone from the cluster, how many have problems."""
     versions = ApiVersion.objects.visible_to(user).order_by().values("cluster", "kind")
     plans = Plan.objects.order_by().values("cluster", "kind")
@@ -105,7 +103,9 @@ def kinds_of(user: User, problems: SyncProblemQuerySet) -> list[dict[str, Any]]:
     for counted in (versions, plans):
         for row in counted.annotate(held=Count("pk"), gone=Count("pk", filter=Q(withdrawn_at__isnull=False))):
             rows[row["cluster"], row["kind"]] = {**row, "problems": 0}
-    for row in problems.order_by().values("cluster", "kind").annotate(n=Count("pk")):
-        empty = {"cluster": row["cluster"], "kind": row["kind"], "held": 0, "gone": 0}
-        rows.setdefault((row["cluster"], row["kind"]), empty)["problems"] = row["n"]
+    for problem in problems.order_by().values("cluster", "kind").annotate(n=Count("pk")):
+        key = problem["cluster"], problem["kind"]
+        rows.setdefault(key, {"cluster": key[0], "kind": key[1], "held": 0, "gone": 0})["problems"] = problem[
+            "n"
+        ]
     return [rows[key] for key in sorted(rows)]

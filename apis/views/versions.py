@@ -45,7 +45,7 @@ def load(request: HttpRequest, slug: str, version: str | None) -> Shown:
     for each in versions:
         each.api = api
     shown = wanted[0]
-    document = Document.objects.defer("text").filter(pk=shown.document_id).first()
+    document = Document.objects.defer("text").filter(pk=shown.document_id or 0).first()
     plans = [plan for plan in shown.plans.all() if plan.withdrawn_at is None]
     return Shown(api, shown, versions, document, plans)
 
