@@ -1,5 +1,6 @@
 """Issue, rotate, revoke: what is stored, what is told, what is refused."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -341,3 +342,36 @@ def test_personal_token_goes_when_it_has_expired(consumer, later):
     with time_machine.travel(later(86_401)):
         tasks.clear_expired()
     assert not PersonalToken.objects.exists()
+
+
+# ---- two people at once -------------------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("second", ["rotate", "revoke"])
+def test_two_at_once_never_have_a_double_effect(second):
+    admin = factories.UserFactory(is_admin=True)
+    credential = factories.KeyFactory(by=admin).credential
+    outcomes = []
+    barrier = threading.Barrier(2)
+
+    def act(do, **arguments):
+        barrier.wait(10)
+        try:
+            do(credential=credential, by=admin, **arguments)
+            outcomes.append("done")
+        except Conflict:
+            outcomes.append("conflict")
+        finally:
+            connection.close()
+
+    other = {"rotate": (actions.rotate, {"overlap": 0}), "revoke": (actions.revoke, {})}[second]
+    threads = [
+        threading.Thread(target=act, args=(actions.rotate,), kwargs={"overlap": 0}),
+        threading.Thread(target=act, args=(other[0],), kwargs=other[1]),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(outcomes) == ["conflict", "done"]
+    assert Credential.objects.filter(status="revoked").count() == 1
+    assert Credential.objects.count() <= 2
