@@ -86,11 +86,11 @@ class KindWatcher(threading.Thread):
         """Until stopped: list, watch, and after every trouble wait a little longer."""
         delays = backoff(most=LONGEST_WAIT)
         while not self._stop_asked.is_set():
-            began = time.monotonic()
+            began, delay = time.monotonic(), 0.0
             try:
                 self._follow()
             except VersionExpired:
-                delay = 0.0  # what is older than the cluster's history comes with the new list
+                pass  # what is older than the cluster's history comes with the new list
             except KindNotInstalled as error:
                 self._put(Lost(self._cluster.name, self._kind, error.message, installed=False))
                 delay = INSTALL_SECONDS
