@@ -205,6 +205,8 @@ def _check_upstream(url: str) -> list[str]:
     except ValueError as error:
         return [f"The upstream {url[:200]!r} is not a URL: {error}."]
     host = parts.hostname or ""
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return [f"The upstream {url[:200]!r} holds characters that a URL may not have."]
     if parts.scheme not in ("http", "https") or not re.fullmatch(
         r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:]{2,45}", host
     ):

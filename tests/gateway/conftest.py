@@ -114,6 +114,18 @@ def sample_snapshot(backend: str, jwks: str) -> Snapshot:
     )
 
 
+def _odd_routes() -> tuple[Route, ...]:
+    """Paths as a careless or hostile definition may have them; none may keep Envoy from taking the others."""
+    return (
+        Route("GET", "/a b/ü/{x}"),
+        Route("GET", "/c.d+e/(f)"),
+        Route("GET", "/" + "/".join(f"{'long' * 5}-{{variable{n}}}-(*)[a-z]$" for n in range(25))),
+        Route("GET", "/{}/{a}{b}/{unclosed"),
+        Route("GET", "/\\d+\\Q^.*"),
+        Route("GET", '/"quoted"/%zz/%2F/{x}'),
+    )
+
+
 def _versions(backend: str) -> tuple[Version, ...]:
     pets = (
         Route("GET", "/pets"),
@@ -149,5 +161,5 @@ def _versions(backend: str) -> tuple[Version, ...]:
         Version("open", "1", "/open", backend, public=True),
         Version("shut", "1", "/shut", backend, blocked=True),
         Version("gone", "1", "/gone", "http://127.0.0.1:1", timeout_s=2),
-        Version("odd", "1", "/odd", backend, routes=(Route("GET", "/a b/ü/{x}"), Route("GET", "/c.d+e/(f)"))),
+        Version("odd", "1", "/odd", backend, routes=_odd_routes()),
     )

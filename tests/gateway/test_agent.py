@@ -285,6 +285,22 @@ def test_refused_configuration_keeps_the_last_good_one(
     assert call(running, story).status == 200
 
 
+def test_lost_database_connections_are_made_anew(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss
+) -> None:
+    """As when Postgres is killed: every connection of the agent ends at once."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    actions.approve(subscription=story, by=boss)
+    receipt = proven(story, "approved")
+
+    assert call(running, story).status == 200
+    assert receipt.evidence["probed"]
+
+
 def test_only_one_agent_writes(agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss) -> None:
     with closing(RunningAgent().start()):
         actions.approve(subscription=story, by=boss)

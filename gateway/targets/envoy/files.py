@@ -21,6 +21,10 @@ from gateway.targets.envoy.policies import (
 )
 from gateway.targets.envoy.routes import route_resource
 
+# Envoy's own limit of 100 would refuse a path template of some 90 characters, and with it all routes. Ours are bounded
+# by MAX_PATH, and matched in linear time.
+_RUNTIME = {"re2.max_program_size.error_level": 20000, "re2.max_program_size.warn_level": 20000}
+
 
 def render(
     snapshot: Snapshot, options: EnvoyOptions, *, reuse: Mapping[str, bytes] | None = None
@@ -83,6 +87,7 @@ def write_bootstrap(options: EnvoyOptions) -> None:
         "node": {"id": "portico", "cluster": "portico"},
         "admin": {"address": {"pipe": {"path": str(options.admin_socket), "mode": 0o600}}},
         "dynamic_resources": {"lds_config": lds, "cds_config": cds},
+        "layered_runtime": {"layers": [{"name": "portico", "static_layer": _RUNTIME}]},
     }
     write_if_changed(options.bootstrap, json.dumps(bootstrap, indent=1).encode())
 

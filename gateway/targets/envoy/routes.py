@@ -83,12 +83,13 @@ def _filters_off(*more: str) -> dict[str, Any]:
 
 def version_routes(version: Version) -> list[dict[str, Any]]:
     """One Envoy route for each operation, the more literal path first; a preflight route where browsers may call."""
+    action = _action(version)
     ordered = sorted(version.routes, key=lambda route: (_specificity(route.path), route.method))
-    routes = [_operation(version, route) for route in ordered]
+    routes = [_operation(version, route, action) for route in ordered]
     if not version.routes:
-        routes = [_whole(version)]
+        routes = [_whole(version, action)]
     if version.cors:
-        routes.insert(0, _preflight(version))
+        routes.insert(0, _preflight(version, action))
     return routes
 
 
@@ -100,17 +101,16 @@ def _specificity(path: str) -> list[tuple[int, str]]:
     ]
 
 
-def _operation(version: Version, route: Route) -> dict[str, Any]:
+def _operation(version: Version, route: Route, action: dict[str, Any]) -> dict[str, Any]:
     match = path_match(version.base_path, route.path)
     match["headers"] = [{"name": ":method", "string_match": {"exact": route.method}}]
-    return _served(
-        version, match, route.operation, public=version.public or route.public, scopes=route.scopes
-    )
+    public = version.public or route.public
+    return _served(version, match, action, route.operation, public=public, scopes=route.scopes)
 
 
-def _whole(version: Version) -> dict[str, Any]:
+def _whole(version: Version, action: dict[str, Any]) -> dict[str, Any]:
     match = {"path_separated_prefix": version.base_path}
-    return _served(version, match, "any", public=version.public, scopes=())
+    return _served(version, match, action, "any", public=version.public, scopes=())
 
 
 def path_match(base: str, path: str) -> dict[str, Any]:
@@ -133,7 +133,13 @@ def _encode(literal: str) -> str:
 
 
 def _served(
-    version: Version, match: dict[str, Any], operation: str, *, public: bool, scopes: tuple[str, ...]
+    version: Version,
+    match: dict[str, Any],
+    action: dict[str, Any],
+    operation: str,
+    *,
+    public: bool,
+    scopes: tuple[str, ...],
 ) -> dict[str, Any]:
     route: dict[str, Any] = {
         "name": f"{version.name} {operation}"[:200],
@@ -143,7 +149,7 @@ def _served(
                 "portal": {"api": version.api, "version": version.version, "operation": operation}
             }
         },
-        "route": _action(version),
+        "route": action,
         "typed_per_filter_config": _filters(version, public=public, scopes=scopes),
     }
     if headers := _lifecycle_headers(version):
@@ -234,7 +240,7 @@ def _changes(changes: HeaderChanges) -> list[dict[str, Any]]:
     ]
 
 
-def _preflight(version: Version) -> dict[str, Any]:
+def _preflight(version: Version, action: dict[str, Any]) -> dict[str, Any]:
     """A browser's question before its call carries no credential: the cors filter answers it, or else it is refused.
 
     The filter ignores direct responses, hence a route that the access filter lets nobody take.
@@ -245,7 +251,7 @@ def _preflight(version: Version) -> dict[str, Any]:
     return {
         "name": f"{version.name} preflight"[:200],
         "match": {"path_separated_prefix": version.base_path, "headers": [method, asked]},
-        "route": _action(version),
+        "route": action,
         "typed_per_filter_config": {**_filters_off("probe"), **nobody},
     }
 

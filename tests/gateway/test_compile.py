@@ -1,0 +1,226 @@
+"""From rows to a Snapshot: what is in it, what is held back, and in how many queries."""
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+from django.utils import timezone
+
+from apis.models import ApiVersion
+from gateway import compile as compiler
+from gateway.snapshot import Cors, HeaderChanges, PlanLimits, Reason, Route, Version, check_version
+from gateway.targets.envoy.policies import token_bucket
+from keymanager import actions as credential_actions
+from keymanager.models import RevokedToken
+from subscriptions.models import Subscription
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+GOOD = Version(
+    "pets", "1.0", "/pets/v1", "http://pets.shop.svc:8080/up", routes=(Route("GET", "/pets/{id}"),)
+)
+
+
+# ---- catalog ------------------------------------------------------------------------------------------------------
+def test_catalog_has_what_is_served_and_what_is_blocked():
+    for status in ("published", "deprecated", "blocked", "retired", "discovered", "rejected"):
+        factories.ApiVersionFactory(status=status, version=status, deprecated_at=timezone.now())
+    factories.ApiVersionFactory(version="gone", withdrawn_at=timezone.now())
+    versions = compiler.catalog().versions
+
+    assert {version.version: version.blocked for version in versions["production"]} == {
+        "published": False,
+        "deprecated": False,
+        "blocked": True,
+    }
+    assert versions["sandbox"] == versions["production"]
+
+
+def test_catalog_of_one_version(settings):
+    settings.SERVICE_ADDRESSES = {"pets.shop": "127.0.0.1:8090"}
+    factories.ApiVersionFactory(
+        api=factories.ApiFactory(slug="pets"),
+        base_path="/pets/v1",
+        status="deprecated",
+        deprecated_at=dt.datetime(2026, 11, 1, tzinfo=dt.UTC),
+        sunset_on=dt.date(2027, 1, 31),
+        upstreams={"sandbox": {"url": "http://pets.shop.svc:80/base/", "timeout_seconds": 7}},
+        security={"oauth2": True, "api_key": False, "public": False},
+        mediation={
+            "request_headers": {"set": {"X-Tier": "gold"}, "remove": ["X-Debug"]},
+            "response_headers": {"set": {}, "remove": []},
+            "rewrite_prefix": "/v2",
+            "cors": {
+                "allow_origins": ["https://shop.example"],
+                "allow_methods": ["GET"],
+                "max_age_seconds": 60,
+            },
+        },
+        operations=[("get", "/pets", []), ("post", "/pets", ["pets:write", "pets:admin"])],
+    )
+    catalog = compiler.catalog()
+    (version,) = catalog.versions["sandbox"]
+
+    assert catalog.versions["production"] == ()
+    assert catalog.problems == {}
+    assert version.upstream == "http://127.0.0.1:8090/base/v2"
+    assert version.routes == (Route("GET", "/pets"), Route("POST", "/pets", ("pets:write", "pets:admin")))
+    assert (version.tokens, version.keys, version.timeout_s) == (True, False, 7.0)
+    assert version.request_headers == HeaderChanges(set=(("x-tier", "gold"),), remove=("x-debug",))
+    assert version.cors == Cors(("https://shop.example",), ("GET",), max_age_s=60)
+    assert version.sunset_at == dt.datetime(2027, 1, 31, tzinfo=dt.UTC)
+    assert version.link.endswith(ApiVersion.objects.get().get_absolute_url())
+
+
+def test_catalog_of_other_types_is_served_whole():
+    factories.ApiVersionFactory(
+        api=factories.ApiFactory(type="graphql"), operations=[("QUERY", "orders", [])]
+    )
+
+    assert compiler.catalog().versions["production"][0].routes == ()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"upstreams": {"production": {"url": "http://user:pass@host"}}},
+        {"upstreams": {"production": {}}},
+        {"upstreams": {"production": {"url": "http://h", "timeout_seconds": "soon"}}},
+        {"base_path": "/a/../b"},
+        {"mediation": {"request_headers": {"set": {"X-Portal-App": "app_mine"}}}},
+        {"mediation": {"request_headers": {"set": {"X-A": "b\r\nx-portal-app: c"}}}},
+        {"mediation": "none"},
+        {"operations": [("GET", "no-slash", [])]},
+        {"operations": [("FETCH", "/x", [])]},
+    ],
+)
+def test_catalog_holds_back_the_one_that_is_bad(fields):
+    good = factories.ApiVersionFactory()
+    bad = factories.ApiVersionFactory(**fields)
+    catalog = compiler.catalog()
+
+    assert [version.api for version in catalog.versions["production"]] == [good.api.slug]
+    assert list(catalog.problems) == [bad.pk]
+
+
+def test_compile_in_few_queries(django_assert_num_queries):
+    for _ in range(3):
+        subscription = factories.SubscriptionFactory()
+        factories.KeyFactory(application=subscription.application)
+    with django_assert_num_queries(3):
+        compiler.catalog()
+    with django_assert_num_queries(4):
+        compiler.access()
+
+
+# ---- access -------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("fields", "allowed", "refused"),
+    [
+        ({"status": "active"}, True, None),
+        ({"status": "suspended"}, True, Reason.SUSPENDED),
+        ({"status": "pending"}, False, None),
+        ({"status": "cancelled"}, False, None),
+        ({"status": "expired"}, False, None),
+        ({"status": "active", "expires_at": timezone.now() - dt.timedelta(days=1)}, False, None),
+    ],
+)
+def test_access_of_subscriptions(fields, allowed, refused):
+    subscription = factories.SubscriptionFactory(**fields)
+    key = f"{subscription.application.public_id}:{subscription.api.slug}"
+    access = compiler.access()
+
+    assert access.subscriptions == ({key: subscription.plan.slug} if allowed else {})
+    assert access.refusals == ({key: refused} if refused else {})
+
+
+def test_access_keeps_the_old_plan_while_a_change_waits():
+    subscription = factories.SubscriptionFactory()
+    Subscription.objects.update(status="change_pending", requested_plan=factories.PlanFactory())
+
+    assert list(compiler.access().subscriptions.values()) == [subscription.plan.slug]
+
+
+def test_access_of_keys(admin):
+    live = factories.KeyFactory()
+    sandbox = factories.KeyFactory(environment="sandbox")
+    gone = factories.KeyFactory()
+    credential_actions.revoke(credential=gone.credential, by=admin)
+    access = compiler.access()
+
+    assert list(access.keys["production"]) == [live.credential.key_hash]
+    assert list(access.keys["sandbox"]) == [sandbox.credential.key_hash]
+    assert access.revoked_credentials == {gone.credential.public_id}
+
+
+def test_access_forgets_revocations_whose_tokens_have_ended(settings, admin):
+    client = factories.ClientFactory(by=admin).credential
+    now = timezone.now()
+    RevokedToken.objects.create(jti="alive", credential=client, expires_at=now + dt.timedelta(minutes=5))
+    RevokedToken.objects.create(jti="over", credential=client, expires_at=now - dt.timedelta(minutes=5))
+    credential_actions.revoke(credential=client, by=admin)
+    later = now + dt.timedelta(seconds=settings.MAX_TOKEN_SECONDS + 120)
+
+    assert compiler.access(now).revoked_tokens == {"alive"}
+    assert client.public_id in compiler.access(now).revoked_credentials
+    assert compiler.access(later).revoked_credentials == frozenset()
+
+
+def test_access_of_a_deleted_application():
+    key = factories.KeyFactory().credential
+    application = key.application
+    factories.SubscriptionFactory(application=application)
+    application.deleted_at = timezone.now()
+    application.save()
+    access = compiler.access()
+
+    assert access.subscriptions == {}
+    assert access.keys["production"] == {}
+    assert access.revoked_credentials == {key.public_id}
+
+
+def test_access_tells_when_the_clock_changes_it():
+    soon = timezone.now() + dt.timedelta(hours=1)
+    factories.SubscriptionFactory(expires_at=soon + dt.timedelta(hours=1))
+    factories.KeyFactory(expires_at=soon)
+
+    assert compiler.access().changes_at == soon
+
+
+# ---- checks -------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"api": "a:b"},
+        {"base_path": "/"},
+        {"base_path": "pets"},
+        {"base_path": "/pets?x=1"},
+        {"upstream": "http://"},
+        {"upstream": "http://h:99999"},
+        {"upstream": "http://h/\nx"},
+        {"upstream": "file:///etc/passwd"},
+        {"timeout_s": float("inf")},
+        {"routes": (Route("GET", "/x", ("",)),)},
+        {"routes": (Route("GET", "/" + "x" * 2000),)},
+        {"routes": tuple(Route("GET", f"/{n}") for n in range(5001))},
+        {"response_headers": HeaderChanges(set=(("content-length", "1"),))},
+        {"cors": Cors(("*",), credentials=True)},
+    ],
+)
+def test_check_finds_what_cannot_be_served(changes):
+    assert check_version(GOOD) == []
+    assert check_version(replace(GOOD, **changes))
+
+
+@pytest.mark.parametrize(
+    ("plan", "bucket"),
+    [
+        (PlanLimits("a", 1000, 60, 50), (50, 1, "0.060000s")),
+        (PlanLimits("b", 60, 60, 5), (5, 1, "1.000000s")),
+        (PlanLimits("c", 100_000, 60, 500), (500, 84, "0.050400s")),
+        (PlanLimits("d", 1, 86400, 1), (1, 1, "86400.000000s")),
+    ],
+)
+def test_bucket_of_a_plan(plan, bucket):
+    """Envoy takes no interval under 50 ms, so a fast plan gets several tokens at a time."""
+    assert tuple(token_bucket(plan).values()) == bucket
