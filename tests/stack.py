@@ -34,7 +34,7 @@ CONSUMER, PUBLISHER, ADMIN = "consumer@demo.portico", "publisher@demo.portico", 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server said. `body` is text."""
+    """What a server said. `body` is text; a header that came more than once has a line for each."""
 
     status: int
     headers: Mapping[str, str]
@@ -61,10 +61,10 @@ def call(
         target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         connection.request(method, target, body=body, headers=dict(headers or {}))
         with connection.getresponse() as response:
-            text = response.read().decode(errors="replace")
-            return Answer(
-                response.status, {name.lower(): value for name, value in response.getheaders()}, text
-            )
+            found: dict[str, str] = {}
+            for name, value in response.getheaders():
+                found[name.lower()] = f"{found[name.lower()]}\n{value}" if name.lower() in found else value
+            return Answer(response.status, found, response.read().decode(errors="replace"))
 
 
 def bearer(token: str) -> dict[str, str]:
