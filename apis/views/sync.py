@@ -37,7 +37,7 @@ def sync(request: HttpRequest) -> HttpResponse:
     context = {
         "clusters": [{"name": name, "runs": rows} for name, rows in runs.items()],
         "last_run": max(
-            (run for rows in runs.values() for run in rows), key=lambda run: run.pk, default=None
+            (run for rows in runs.values() for run in rows), key=lambda run: run.started_at, default=None
         ),
         "watch": watch_of_all(),
         "needs_text": f"{problem_count} problem{'' if problem_count == 1 else 's'} need{'s' if problem_count == 1 else ''} you",
@@ -48,7 +48,7 @@ def sync(request: HttpRequest) -> HttpResponse:
         "can_sync": can(request.user, Permission.MANAGE_PORTAL),
         **pager(page),
     }
-    template = "apis/sync.html#sync" if request.htmx else "apis/sync.html"  # type: ignore[attr-defined]
+    template = "apis/sync.html#answer" if request.htmx else "apis/sync.html"  # type: ignore[attr-defined]
     return render(request, template, context)
 
 

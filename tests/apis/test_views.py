@@ -29,7 +29,7 @@ def listed(response):
 def counts(response):
     """(facet, value) -> the count beside it."""
     found = re.findall(
-        r'name="(\w+)" value="([^"]+)"(?: checked)?>\s*<span>[^<]*</span>\s*<span class="n">(\d+)',
+        r'name="(\w+)"\s+value="([^"]+)"(?: checked)?>\s*<span>[^<]*</span>\s*<span class="n">(\d+)',
         text(response),
     )
     return {(facet, value): int(number) for facet, value, number in found}
