@@ -256,6 +256,7 @@ def test_refusal_is_a_problem_with_a_request_id(envoy: Gateway) -> None:
     assert answer.body["request_id"] == answer.headers["x-request-id"] != "mine"
     assert answer.body["status"] == 401
     assert {"type", "title", "detail"} <= set(answer.body)
+    assert "x-served-by" not in answer.headers
 
 
 def test_rate_of_the_plan(envoy: Gateway) -> None:

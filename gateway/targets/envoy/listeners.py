@@ -119,8 +119,8 @@ def _chain(options: EnvoyOptions, environment: str) -> list[dict[str, Any]]:
         {"name": "scopes", "typed_config": {"@type": RBAC}},
         _probe(options),
         ecds("ratelimit", "ratelimit.json", RATE_LIMIT),
-        _mutation("mediation", [{"remove": name} for name in _INTERNAL]),
-        {"name": "router", "typed_config": {"@type": _HTTP + "router.v3.Router"}},
+        _mutation("internal", [{"remove": name} for name in _INTERNAL]),
+        _router(),
     ]
 
 
@@ -163,6 +163,19 @@ def _probe(options: EnvoyOptions) -> dict[str, Any]:
         "abort": {"http_status": 204, "percentage": {"numerator": 100}},
     }
     return {"name": "probe", "typed_config": config}
+
+
+def _router() -> dict[str, Any]:
+    """Header mediation sits behind the router, so that the publisher's headers touch the API's answers only.
+
+    A refusal of the gateway's own with the API's cache-control would be remembered as if it were an answer.
+    """
+    codec = {"@type": _HTTP + "upstream_codec.v3.UpstreamCodec"}
+    upstream = [_mutation("mediation", []), {"name": "codec", "typed_config": codec}]
+    return {
+        "name": "router",
+        "typed_config": {"@type": _HTTP + "router.v3.Router", "upstream_http_filters": upstream},
+    }
 
 
 def _access_log(options: EnvoyOptions, environment: str) -> dict[str, Any]:
