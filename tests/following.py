@@ -17,7 +17,7 @@ from django.db import connection
 from pgmq import install_pgmq_from_sql
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 30.0
+PATIENCE = 60.0
 WORKER = [
     "-m",
     "celery",

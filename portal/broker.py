@@ -1,0 +1,36 @@
+"""kombu's transport over Postgres, with one repair: a lost connection must not cost a worker its place for a task.
+
+kombu 5.7 counts a message as under way until it is acknowledged, and forgets to stop counting where that fails. After
+as many failures as the worker may hold messages it takes no more, for ever, although its connection is back.
+"""
+
+import psycopg
+from kombu.transport import TRANSPORT_ALIASES, pgmq, virtual
+
+# Each dead connection of the pool fails once before it is replaced; it holds at most ten.
+ATTEMPTS = 12
+
+
+class Channel(pgmq.Channel):
+    def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
+        """Acknowledge over a fresh connection if need be; give up the place in any case.
+
+        A message that could not be acknowledged comes again after the visibility timeout: tasks may run twice.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                super().basic_ack(delivery_tag, multiple)
+                return
+            except (psycopg.OperationalError, psycopg.InterfaceError):
+                if attempt == ATTEMPTS:
+                    virtual.Channel.basic_ack(self, delivery_tag)
+                    raise
+
+
+class Transport(pgmq.Transport):
+    Channel = Channel
+
+
+def register() -> None:
+    """Use this transport for pgmq:// addresses."""
+    TRANSPORT_ALIASES["pgmq"] = "portal.broker:Transport"
