@@ -71,7 +71,7 @@ def run(recorder: Recorder) -> None:
         finally:
             postgres.stop()
     median = statistics.median
-    recorder.add("rs256_per_s", median(portico.per_s), "tokens/s", goal=">= 167", n=portico.tokens)
+    recorder.add("rs256_per_s", median(portico.per_s), "tokens/s", n=portico.tokens)
     recorder.add("rs256_cpu_ms", median(portico.cpu_ms), "ms", n=portico.tokens)
     recorder.add("framework_default_per_s", median(reference.per_s), "tokens/s", n=reference.tokens)
     recorder.add("framework_default_cpu_ms", median(reference.cpu_ms), "ms", n=reference.tokens)

@@ -1,6 +1,7 @@
 """What an application's tokens may carry: the APIs it is actively subscribed to, and their scopes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -44,7 +45,7 @@ class Entitlements:
 
 def entitlements_of(application: Application, environment: str) -> Entitlements:
     """What the application may do in the environment now. One query."""
-    parameters = {
+    parameters: dict[str, Any] = {
         "application": application.pk,
         "environment": environment,
         "enforced": list(Subscription.ENFORCED),
