@@ -1,41 +1,15 @@
 """The main job over REST alone: from a personal token to a revoked credential, through the real gateway."""
 
 import base64
-import html
-import json
-import re
 import secrets
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
+from tests.journeys.caller import FORM, Caller, personal_token
 from tests.stack import CONSUMER, PUBLISHER, Answer, Stack, bearer, call, until
 
 pytestmark = pytest.mark.gateway
-
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-@dataclass
-class Caller:
-    """A person's script: their personal token and JSON."""
-
-    stack: Stack
-    token: str
-
-    def get(self, path: str) -> Any:
-        answer = call(f"{self.stack.portal}/api/v1{path}", headers=bearer(self.token))
-        assert answer.status == 200, answer
-        return answer.json
-
-    def post(self, path: str, expected: int = 200, **body: Any) -> Any:
-        headers = {**bearer(self.token), "Content-Type": "application/json"}
-        answer = call(f"{self.stack.portal}/api/v1{path}", method="POST", headers=headers, body=json.dumps(body))
-        assert answer.status == expected, answer
-        return answer.json
-
 
 def test_rest_story_from_token_to_revocation(stack: Stack):
     consumer = Caller(stack, personal_token(stack, CONSUMER, "portal:read", "portal:subscribe"))
@@ -110,34 +84,6 @@ def test_rest_story_with_a_key_over_the_rate(stack: Stack):
 
 
 # ---- what a program does --------------------------------------------------------------------------------------------
-
-
-def personal_token(stack: Stack, email: str, *scopes: str) -> str:
-    """Sign in and make a token on its page: the only step that a person has to do."""
-    login, tokens = f"{stack.portal}/login/", f"{stack.portal}/account/tokens/"
-    page = call(login)
-    cookies = cookies_of(page)
-    form = {"login": email, "password": stack.password(email), "csrfmiddlewaretoken": csrf_of(page)}
-    signed_in = call(login, method="POST", headers={**FORM, "Cookie": cookies}, body=urlencode(form))
-    assert signed_in.status == 302, signed_in
-    cookies = cookies_of(signed_in)
-    page = call(tokens, headers={"Cookie": cookies})
-    fields = [("csrfmiddlewaretoken", csrf_of(page)), ("name", "journey"), ("days", "1")]
-    fields += [("scopes", scope) for scope in scopes]
-    made = call(tokens, method="POST", headers={**FORM, "Cookie": cookies}, body=urlencode(fields))
-    found = re.search(r"Authorization: Bearer ([\w.~-]+)", html.unescape(made.body))
-    assert found, made
-    return found[1]
-
-
-def cookies_of(answer: Answer) -> str:
-    return "; ".join(line.partition(";")[0] for line in answer.headers["set-cookie"].splitlines())
-
-
-def csrf_of(page: Answer) -> str:
-    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.body)
-    assert found, page
-    return found[1]
 
 
 def token_answer(stack: Stack, client: tuple[str, str], **fields: str) -> Answer:
