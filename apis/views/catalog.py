@@ -62,10 +62,13 @@ def rows(apis: ApiQuerySet, query: CatalogQuery) -> ApiQuerySet:
 
 
 def sorts(query: CatalogQuery) -> list[tuple[str, str, bool]]:
-    """(value, label, chosen); words sort by how well they match unless something else is asked."""
-    best = [("", "Best match")] if query.text else []
-    chosen = query.sort or ("" if query.text else "name")
-    return [(value, label, value == chosen) for value, label in [*best, *SORT_LABELS.items()]]
+    """(value, label, chosen). The first is what nobody has to ask for: the best match, or without words the name."""
+    if query.text:
+        options = [("", "Best match"), *SORT_LABELS.items()]
+    else:
+        options = [("" if value == "name" else value, label) for value, label in SORT_LABELS.items()]
+    chosen = query.sort if query.text or query.sort != "name" else ""
+    return [(value, label, value == chosen) for value, label in options]
 
 
 def chips(counts: facets.Counts, query: CatalogQuery) -> Iterator[tuple[str, str, str]]:
@@ -76,7 +79,7 @@ def chips(counts: facets.Counts, query: CatalogQuery) -> Iterator[tuple[str, str
 
 def address(path: str, params: QueryDict) -> str:
     """The address without what is empty or the default, so that it can be read and shared."""
-    usual = {("view", VIEWS[0]), ("sort", "" if params.get("q") else "name")}
+    usual = {("view", VIEWS[0])} | (set() if params.get("q") else {("sort", "name")})
     kept = [
         (key, value)
         for key, values in params.lists()
