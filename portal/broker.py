@@ -19,7 +19,7 @@ class Channel(pgmq.Channel):
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                super().basic_ack(delivery_tag, multiple)
+                super().basic_ack(delivery_tag, multiple)  # type: ignore[no-untyped-call]
                 return
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 if attempt == ATTEMPTS:
