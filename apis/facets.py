@@ -1,4 +1,4 @@
-# ruff: noqa: S608, SLF001  the statement is put together from our own names; every value is a parameter
+# ruff: noqa: S608  the statement is put together from our own names; every value is a parameter
 """How many APIs each filter would leave. One statement reads the visible APIs once and counts every facet from that."""
 
 from collections.abc import Iterator

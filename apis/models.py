@@ -70,7 +70,9 @@ class Plan(ObjectReference):
     """Named limits: `rate_requests` per `rate_seconds` with `burst` at once, and a quota per calendar period."""
 
     slug = models.SlugField(max_length=63, unique=True)
-    key = models.CharField(max_length=253, blank=True, help_text="What the APIs of its namespace, or of its cluster, name it by.")
+    key = models.CharField(
+        max_length=253, blank=True, help_text="What the APIs of its namespace, or of its cluster, name it by."
+    )
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
     rate_requests = models.PositiveIntegerField()
@@ -87,8 +89,13 @@ class Plan(ObjectReference):
     class Meta:
         ordering: ClassVar[list[str]] = ["rate_requests", "slug"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["cluster", "kind", "namespace", "object_name"], name="plan_one_per_object"),
-            models.CheckConstraint(condition=models.Q(rate_requests__gt=0, rate_seconds__gt=0, burst__gt=0), name="plan_rate_positive"),
+            models.UniqueConstraint(
+                fields=["cluster", "kind", "namespace", "object_name"], name="plan_one_per_object"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rate_requests__gt=0, rate_seconds__gt=0, burst__gt=0),
+                name="plan_rate_positive",
+            ),
             models.CheckConstraint(
                 condition=models.Q(quota_requests__isnull=True, quota_period="")
                 | models.Q(quota_requests__gt=0, quota_period__in=QuotaPeriod.values),
@@ -131,7 +138,9 @@ class Api(models.Model):
     # What the catalog shows and sorts by without a join; kept by apis.catalog.refresh.
     current_version = models.ForeignKey("ApiVersion", null=True, on_delete=models.SET_NULL, related_name="+")
     search = SearchVectorField(null=True, editable=False)
-    search_text = models.TextField(blank=True, editable=False, help_text="For trigram matches: names and summary.")
+    search_text = models.TextField(
+        blank=True, editable=False, help_text="For trigram matches: names and summary."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -155,9 +164,6 @@ class Api(models.Model):
     @property
     def public_id(self) -> str:
         return self.slug
-
-    def get_absolute_url(self) -> str:
-        return reverse("apis:api", args=[self.slug])
 
 
 class Publication(models.TextChoices):
@@ -183,7 +189,9 @@ class ApiVersion(ObjectReference, HasStatus):
     }
     # Traffic is let through in these; `visible` ones are in the catalog for everybody who may see the Api.
     SERVED: ClassVar[frozenset[str]] = frozenset({Publication.PUBLISHED, Publication.DEPRECATED})
-    VISIBLE: ClassVar[frozenset[str]] = frozenset({Publication.PUBLISHED, Publication.DEPRECATED, Publication.BLOCKED})
+    VISIBLE: ClassVar[frozenset[str]] = frozenset(
+        {Publication.PUBLISHED, Publication.DEPRECATED, Publication.BLOCKED}
+    )
 
     api = models.ForeignKey(Api, on_delete=models.CASCADE, related_name="versions")
     version = models.CharField(max_length=64)
@@ -207,9 +215,13 @@ class ApiVersion(ObjectReference, HasStatus):
     wants_approval = models.CharField(max_length=9, choices=PlanApproval, default=PlanApproval.MANUAL)
     sunset_on = models.DateField(null=True)
     successor = models.CharField(max_length=64, blank=True)
-    deprecated_in_object = models.BooleanField(default=False, help_text="Not by hand: the object may take it back.")
+    deprecated_in_object = models.BooleanField(
+        default=False, help_text="Not by hand: the object may take it back."
+    )
     content_hash = models.CharField(max_length=64, blank=True)
-    stale = models.BooleanField(default=False, help_text="The object's newest state could not be read; this is the last good one.")
+    stale = models.BooleanField(
+        default=False, help_text="The object's newest state could not be read; this is the last good one."
+    )
     withdrawn_at = models.DateTimeField(null=True, help_text="The object is gone from the cluster.")
     discovered_at = models.DateTimeField(default=timezone.now, editable=False)
     published_at = models.DateTimeField(null=True)
@@ -224,9 +236,13 @@ class ApiVersion(ObjectReference, HasStatus):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["api", "version"], name="version_once_per_api"),
             models.UniqueConstraint(
-                fields=["base_path"], condition=models.Q(withdrawn_at__isnull=True), name="version_base_path_once"
+                fields=["base_path"],
+                condition=models.Q(withdrawn_at__isnull=True),
+                name="version_base_path_once",
             ),
-            models.CheckConstraint(condition=models.Q(status__in=Publication.values), name="version_status_known"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=Publication.values), name="version_status_known"
+            ),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["status", "api"], name="version_by_status"),
@@ -236,6 +252,9 @@ class ApiVersion(ObjectReference, HasStatus):
 
     def __str__(self) -> str:
         return f"{self.api.name} {self.version}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("apis:version", args=[self.api.slug, self.version])
 
     @property
     def public_id(self) -> str:
@@ -248,10 +267,11 @@ class ApiVersion(ObjectReference, HasStatus):
     @property
     def base_urls(self) -> dict[str, str]:
         """environment -> the address consumers call, without a trailing slash."""
-        return {name: f"{settings.GATEWAY_URLS[name]}{self.base_path}" for name in Environment.values if name in self.upstreams}
-
-    def get_absolute_url(self) -> str:
-        return reverse("apis:version", args=[self.api.slug, self.version])
+        return {
+            name: f"{settings.GATEWAY_URLS[name]}{self.base_path}"
+            for name in Environment.values
+            if name in self.upstreams
+        }
 
 
 class Document(models.Model):
@@ -277,7 +297,7 @@ class Document(models.Model):
 
 
 class Operation(models.Model):
-    """Method + path, channel or GraphQL field of a version, with the scopes it needs (any one of them opens it)."""
+    """Method + path, channel or GraphQL field of a version, with the scopes it needs, all of them."""
 
     version = models.ForeignKey(ApiVersion, on_delete=models.CASCADE, related_name="operations")
     position = models.PositiveIntegerField()
@@ -316,7 +336,9 @@ class SyncRun(models.Model):
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-started_at", "-id"]
-        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["cluster", "-started_at"], name="run_by_cluster")]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["cluster", "-started_at"], name="run_by_cluster")
+        ]
 
     def __str__(self) -> str:
         return f"{self.cluster} {self.started_at:%Y-%m-%d %H:%M:%S} {self.outcome}"
@@ -328,7 +350,9 @@ class SyncProblem(ObjectReference):
     field = models.CharField(max_length=200, blank=True)
     message = models.TextField()
     remedy = models.TextField(blank=True)
-    origin = models.CharField(max_length=500, blank=True, help_text="file:line, where the object comes from a folder.")
+    origin = models.CharField(
+        max_length=500, blank=True, help_text="file:line, where the object comes from a folder."
+    )
     first_seen_at = models.DateTimeField(default=timezone.now, editable=False)
     last_seen_at = models.DateTimeField(default=timezone.now)
 
@@ -361,12 +385,22 @@ class Dependency(models.Model):
         verbose_name_plural = "dependencies"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["cluster", "kind", "namespace", "name", "owner_kind", "owner_namespace", "owner_name"],
+                fields=[
+                    "cluster",
+                    "kind",
+                    "namespace",
+                    "name",
+                    "owner_kind",
+                    "owner_namespace",
+                    "owner_name",
+                ],
                 name="dependency_once",
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["cluster", "owner_kind", "owner_namespace", "owner_name"], name="dependency_by_owner"),
+            models.Index(
+                fields=["cluster", "owner_kind", "owner_namespace", "owner_name"], name="dependency_by_owner"
+            ),
         ]
 
     def __str__(self) -> str:

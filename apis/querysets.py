@@ -42,14 +42,20 @@ class ApiVersionQuerySet(models.QuerySet["ApiVersion"]):
         from .models import Api  # noqa: PLC0415
 
         apis = Api.objects.visible_to(user).values("pk")
-        own = Q(api__team_id__in=teams_with(user, Permission.VIEW_SOURCE)) if user.is_authenticated else Q(pk__in=[])
+        own = (
+            Q(api__team_id__in=teams_with(user, Permission.VIEW_SOURCE))
+            if user.is_authenticated
+            else Q(pk__in=[])
+        )
         on_sale = Q(status__in=self.model.VISIBLE, withdrawn_at__isnull=True)
         return self.filter(Q(api__in=apis) & (own | on_sale))
 
     def publishable_by(self, user: Viewer) -> Self:
         if user.is_authenticated and user.is_admin:
             return self
-        return self.filter(api__team_id__in=teams_with(user, Permission.PUBLISH) if user.is_authenticated else [])
+        return self.filter(
+            api__team_id__in=teams_with(user, Permission.PUBLISH) if user.is_authenticated else []
+        )
 
 
 class PlanQuerySet(models.QuerySet["Plan"]):
@@ -65,6 +71,8 @@ class SyncProblemQuerySet(models.QuerySet["SyncProblem"]):
         if user.is_admin:
             return self
         granted = NamespaceGrant.objects.filter(
-            team_id__in=teams_with(user, Permission.VIEW_SYNC), cluster=OuterRef("cluster"), namespace=OuterRef("namespace")
+            team_id__in=teams_with(user, Permission.VIEW_SYNC),
+            cluster=OuterRef("cluster"),
+            namespace=OuterRef("namespace"),
         )
         return self.filter(Exists(granted))

@@ -1,6 +1,7 @@
 """The three states of a version side by side: what is wanted, what the cluster says, what a probe saw. Never mixed."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from .models import ApiVersion, Publication
 
@@ -33,8 +34,23 @@ NOT_PROBED = Pillar(
 )
 
 
-def pillars(version: ApiVersion, *, source: bool, live: Pillar = NOT_PROBED) -> list[Pillar]:
+class Probe(Protocol):
+    """Answers the third pillar of a version; `source`: the person may see why something is wrong."""
+
+    def __call__(self, version: ApiVersion, *, source: bool) -> Pillar: ...
+
+
+# Set once by the app that makes the calls, which lies above this one. Without it nothing is claimed.
+_probes: list[Probe] = []
+
+
+def probed_by(probe: Probe) -> None:
+    _probes[:] = [probe]
+
+
+def pillars(version: ApiVersion, *, source: bool) -> list[Pillar]:
     """`source`: the person may see which object it is and what its controllers say, word for word."""
+    live = _probes[0](version, source=source) if _probes else NOT_PROBED
     return [desired(version, source=source), observed(version, source=source), live]
 
 

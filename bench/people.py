@@ -32,7 +32,10 @@ class Person:
         return json.loads(text)
 
     def _send(self, method: str, path: str, body: str = "", kind: str = "") -> tuple[int, str]:
-        headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in self._cookies.items()), "Referer": f"{self._origin}/"}
+        headers = {
+            "Cookie": "; ".join(f"{k}={v}" for k, v in self._cookies.items()),
+            "Referer": f"{self._origin}/",
+        }
         if body:
             headers |= {"Content-Type": kind, "X-CSRFToken": self._cookies.get("portico_csrf", "")}
         self._connection.request(method, path, body or None, headers)

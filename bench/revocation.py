@@ -51,7 +51,8 @@ def _one_change(
     """Seconds from the request that approves (revokes) to the first call let through (refused), and the rest."""
     application = consumer.post("/applications/", {"name": f"Bench {n}", "team": "web-shop"})["id"]
     issued = consumer.post(
-        f"/applications/{application}/credentials/", {"kind": "api_key", "environment": "production", "name": "bench"}
+        f"/applications/{application}/credentials/",
+        {"kind": "api_key", "environment": "production", "name": "bench"},
     )
     request = {"application": application, "api": API, "plan": PLAN}
     subscription = consumer.post("/subscriptions/", request)["id"]

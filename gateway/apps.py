@@ -5,6 +5,9 @@ class GatewayConfig(AppConfig):
     name = "gateway"
 
     def ready(self) -> None:
-        from . import receivers  # noqa: PLC0415  models are loaded by now
+        from apis import states  # noqa: PLC0415  models are loaded by now
+
+        from . import live, receivers  # noqa: PLC0415
 
         receivers.connect()
+        states.probed_by(live.pillar_of)

@@ -39,4 +39,6 @@ def page_of(request: HttpRequest, rows: QuerySet[Any], sorts: Mapping[str, Sort]
         sort = next(iter(sorts))
     paginator = Paginator(rows.order_by(*sorts[sort].fields), settings.PAGE_SIZE)
     page = paginator.get_page(request.GET.get("page"))
-    return Listing(page, list(paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1)), sort, sorts)
+    return Listing(
+        page, list(paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1)), sort, sorts
+    )

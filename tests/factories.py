@@ -14,7 +14,7 @@ _numbers = itertools.count(1)
 
 def person(name: str, *, team: str, role: str = TeamRole.MEMBER) -> User:
     """Somebody with a role in the team of that slug, which is made if need be."""
-    user = UserFactory(name=name, email=f"{name.split()[0].lower()}@example.com")
+    user = UserFactory(name=name, email=f"{name.split(maxsplit=1)[0].lower()}@example.com")
     Membership.objects.create(team=TeamFactory(slug=team), user=user, role=role)
     return user
 
@@ -22,12 +22,16 @@ def person(name: str, *, team: str, role: str = TeamRole.MEMBER) -> User:
 def UserFactory(**fields: Any) -> User:
     n = next(_numbers)
     fields = {"name": f"Person {n}", "email": f"person{n}@example.com", **fields}
-    return User.objects.create_user(fields.pop("email"), fields.pop("password", "correct horse battery"), **fields)
+    return User.objects.create_user(
+        fields.pop("email"), fields.pop("password", "correct horse battery"), **fields
+    )
 
 
 def TeamFactory(**fields: Any) -> Team:
     slug = fields.pop("slug", None) or f"team-{next(_numbers)}"
-    team, _ = Team.objects.get_or_create(slug=slug, defaults={"name": slug.replace("-", " ").capitalize(), **fields})
+    team, _ = Team.objects.get_or_create(
+        slug=slug, defaults={"name": slug.replace("-", " ").capitalize(), **fields}
+    )
     return team
 
 
@@ -60,7 +64,10 @@ def ApiFactory(**fields: Any) -> Api:
 
 
 def ApiVersionFactory(
-    *, api: Api | None = None, plans: list[Plan] | None = None, operations: list[tuple[str, str, list[str]]] | None = None,
+    *,
+    api: Api | None = None,
+    plans: list[Plan] | None = None,
+    operations: list[tuple[str, str, list[str]]] | None = None,
     **fields: Any,
 ) -> ApiVersion:
     """A published version unless `status` says otherwise; `operations` are (method, path, scopes)."""
@@ -69,7 +76,9 @@ def ApiVersionFactory(
     defaults = {
         "status": Publication.PUBLISHED,
         "base_path": f"/{api.slug}/{version}",
-        "upstreams": {env: {"url": "http://127.0.0.1:9", "timeout_seconds": 15} for env in ("production", "sandbox")},
+        "upstreams": {
+            env: {"url": "http://127.0.0.1:9", "timeout_seconds": 15} for env in ("production", "sandbox")
+        },
         "security": {"oauth2": True, "api_key": True, "public": False},
         "cluster": "test",
         "kind": "portico.dev/v1alpha1/Api",
@@ -81,7 +90,9 @@ def ApiVersionFactory(
     row.plans.set(plans or [])
     Operation.objects.bulk_create(
         Operation(version=row, position=n, method=method, path=path, scopes=scopes)
-        for n, (method, path, scopes) in enumerate(operations or [("GET", "/items", []), ("POST", "/items", ["items:write"])])
+        for n, (method, path, scopes) in enumerate(
+            operations or [("GET", "/items", []), ("POST", "/items", ["items:write"])]
+        )
     )
     api.current_version = row
     api.save(update_fields=["current_version"])
@@ -115,4 +126,10 @@ def KeyFactory(**fields: Any) -> Issued:
 def _of_application(fields: dict[str, Any]) -> dict[str, Any]:
     application = fields.pop("application", None) or ApplicationFactory()
     by = fields.pop("by", None) or UserFactory(is_admin=True)
-    return {"application": application, "environment": "production", "name": f"Credential {next(_numbers)}", "by": by, **fields}
+    return {
+        "application": application,
+        "environment": "production",
+        "name": f"Credential {next(_numbers)}",
+        "by": by,
+        **fields,
+    }

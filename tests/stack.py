@@ -150,7 +150,8 @@ def _start(folder: Path) -> Stack:
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PORTICO_", "DJANGO_", "CELERY_", "DATABASE_")) and "proxy" not in name.lower()
+        if not name.startswith(("PORTICO_", "DJANGO_", "CELERY_", "DATABASE_"))
+        and "proxy" not in name.lower()
     }
     ports = {name: str(free_port()) for name in PORTS}
     own = {

@@ -63,6 +63,7 @@ def context_of(request: HttpRequest, shown: Shown, tab: str) -> dict[str, Any]:
         "plans": shown.plans,
         "tab_is": {tab: True},
         "pillars": pillars,
+        "probe": pillars[-1],
         "verdict": states.verdict(pillars),
         "operation_count": version.operations.count(),
         "can_view_source": source,

@@ -52,6 +52,17 @@ def token_panel_of(context: template.Context, application: Application) -> dict[
 
 
 @register.simple_tag
+def credential_count(application: Application) -> str:
+    """How many credentials end with the application, as words."""
+    count = application.credentials.live().count()
+    return (
+        f"{count} credential{'' if count == 1 else 's'}, and every token they got"
+        if count
+        else "no credential: there is none"
+    )
+
+
+@register.simple_tag
 def credential_pill(credential: Credential) -> SafeString:
     """Its status in the words of what that means now."""
     if credential.status == CredentialStatus.REVOKED:

@@ -42,7 +42,7 @@ def create_team(*, name: str, by: User) -> Team:
         raise Invalid("A team needs a name.", field="name")
     team = Team.objects.create(slug=_free_slug(name), name=name)
     Membership.objects.create(team=team, user=by, role=TeamRole.OWNER)
-    _forget_roles(by)
+    by.roles_by_team = None
     record("team_created", team, by=by, team=team)
     return team
 
@@ -157,11 +157,6 @@ def _check_not_last_owner(membership: Membership) -> None:
         raise Conflict(
             f"{membership.team} would have no owner left.", remedy="Make somebody else an owner first."
         )
-
-
-def _forget_roles(user: User) -> None:
-    if hasattr(user, "_roles_by_team"):
-        del user._roles_by_team
 
 
 def _free_slug(text: str) -> str:

@@ -35,6 +35,8 @@ class User(AbstractUser):
     public_id = models.CharField(max_length=24, unique=True, default=_user_id, editable=False)
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=120)
+    # Team -> role, read once per person object by roles.py.
+    roles_by_team: dict[int, str] | None = None
     is_admin = models.BooleanField(default=False, help_text="Runs this portal: may see and do everything.")
 
     USERNAME_FIELD = "email"

@@ -85,7 +85,11 @@ class Admin(Role):
     permissions = frozenset(Permission)
 
 
-TEAM_ROLES: dict[TeamRole, type[Role]] = {TeamRole.OWNER: Owner, TeamRole.MAINTAINER: Maintainer, TeamRole.MEMBER: Member}
+TEAM_ROLES: dict[TeamRole, type[Role]] = {
+    TeamRole.OWNER: Owner,
+    TeamRole.MAINTAINER: Maintainer,
+    TeamRole.MEMBER: Member,
+}
 
 
 def permissions_of(user: Viewer, team: Team | None = None) -> frozenset[Permission]:
@@ -128,8 +132,6 @@ def who_has(permission: Permission) -> str:
 
 
 def _roles(user: User) -> dict[int, str]:
-    roles: dict[int, str] | None = getattr(user, "_roles_by_team", None)
-    if roles is None:
-        roles = dict(Membership.objects.filter(user=user).values_list("team_id", "role"))
-        user._roles_by_team = roles  # type: ignore[attr-defined]
-    return roles
+    if user.roles_by_team is None:
+        user.roles_by_team = dict(Membership.objects.filter(user=user).values_list("team_id", "role"))
+    return user.roles_by_team

@@ -162,7 +162,9 @@ def paste(line: str) -> Answer:
     with tempfile.TemporaryDirectory() as home:
         (Path(home) / ".curlrc").write_text('silent\nwrite-out = "\\n%{http_code}"\n')
         env = {"PATH": os.environ["PATH"], "HOME": home}
-        ran = subprocess.run(line, shell=True, env=env, capture_output=True, text=True, check=True, timeout=20)
+        ran = subprocess.run(
+            line, shell=True, env=env, capture_output=True, text=True, check=True, timeout=20
+        )
     body, _, status = ran.stdout.rpartition("\n")
     return Answer(int(status), {}, body)
 

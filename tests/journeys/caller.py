@@ -26,7 +26,9 @@ class Caller:
 
     def post(self, path: str, expected: int = 200, **body: Any) -> Any:
         headers = {**bearer(self.token), "Content-Type": "application/json"}
-        answer = call(f"{self.stack.portal}/api/v1{path}", method="POST", headers=headers, body=json.dumps(body))
+        answer = call(
+            f"{self.stack.portal}/api/v1{path}", method="POST", headers=headers, body=json.dumps(body)
+        )
         assert answer.status == expected, answer
         return answer.json
 

@@ -7,7 +7,6 @@ import os
 import secrets
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,9 +88,13 @@ def publisher(stack: Stack) -> Caller:
 @pytest.fixture(scope="module")
 def traffic(stack: Stack, publisher: Caller) -> Iterator[Traffic]:
     consumer = Caller(stack, personal_token(stack, CONSUMER, "portal:read", "portal:subscribe"))
-    application = consumer.post("/applications/", 201, name=f"Steady {secrets.token_hex(3)}", team="web-shop")["id"]
+    application = consumer.post(
+        "/applications/", 201, name=f"Steady {secrets.token_hex(3)}", team="web-shop"
+    )["id"]
     keys = [key(consumer, application) for _ in range(2)]
-    wanted = consumer.post("/subscriptions/", 202, application=application, api="product-catalogue", plan="gold")
+    wanted = consumer.post(
+        "/subscriptions/", 202, application=application, api="product-catalogue", plan="gold"
+    )
     publisher.post(f"/subscriptions/{wanted['id']}/approve/")
     consumer.post(f"/credentials/{keys[1]['id']}/revoke/")
     address = f"{stack.gateways['production']}/catalogue/v1/products"
@@ -110,7 +113,9 @@ def test_fault_is_survived(stack: Stack, traffic: Traffic, publisher: Caller, pa
     os.kill(before, signal.SIGKILL)
     until(lambda: stack.pids().get(part, before) != before, f"{part} is started again", RESTORED_SECONDS)
     if part == "envoy":
-        until(lambda: traffic.served and traffic.served[-1] == 200, "the gateway serves again", RESTORED_SECONDS)
+        until(
+            lambda: traffic.served and traffic.served[-1] == 200, "the gateway serves again", RESTORED_SECONDS
+        )
         down = set(traffic.served) - {200} | set(traffic.refused) - {401}
         assert all(isinstance(one, str) for one in down), f"it answered wrongly: {down}"
         traffic.forget()
@@ -132,17 +137,33 @@ def works_again(stack: Stack, traffic: Traffic, publisher: Caller) -> None:
     slug = f"fault-{secrets.token_hex(3)}"
     path = stack.manifests / "storefront" / f"{slug}.yaml"
     write(path, slug, displayName=slug, basePath=f"/{slug}")
-    until(lambda: answers(lambda: call(f"{stack.portal}/api/v1/apis/{slug}/").status) == 200, "it is in the catalog", RESTORED_SECONDS)
-    until(lambda: call(f"{stack.gateways['production']}/{slug}/stores").status == 200, "the gateway serves it", RESTORED_SECONDS)
+    until(
+        lambda: answers(lambda: call(f"{stack.portal}/api/v1/apis/{slug}/").status) == 200,
+        "it is in the catalog",
+        RESTORED_SECONDS,
+    )
+    until(
+        lambda: call(f"{stack.gateways['production']}/{slug}/stores").status == 200,
+        "the gateway serves it",
+        RESTORED_SECONDS,
+    )
     path.unlink()
     accepted = len(traffic.accepted)
     until(lambda: len(traffic.accepted) > accepted, "writes are accepted again", RESTORED_SECONDS)
     application = traffic.accepted[-1]
     fresh = key(traffic.consumer, application)
-    traffic.consumer.post("/subscriptions/", 201, application=application, api="product-catalogue", plan="standard")
-    until(lambda: traffic.status_with({"x-api-key": fresh["api_key"]}) == 200, "a new key works", RESTORED_SECONDS)
+    traffic.consumer.post(
+        "/subscriptions/", 201, application=application, api="product-catalogue", plan="standard"
+    )
+    until(
+        lambda: traffic.status_with({"x-api-key": fresh["api_key"]}) == 200,
+        "a new key works",
+        RESTORED_SECONDS,
+    )
     traffic.consumer.post(f"/credentials/{fresh['id']}/revoke/")
-    until(lambda: traffic.status_with({"x-api-key": fresh["api_key"]}) == 401, "it is refused", RESTORED_SECONDS)
+    until(
+        lambda: traffic.status_with({"x-api-key": fresh["api_key"]}) == 401, "it is refused", RESTORED_SECONDS
+    )
 
 
 def answers(ask: Callable[[], Any]) -> Any:

@@ -102,4 +102,3 @@ def test_manifest_broken_harms_no_other(stack: Stack):
     finally:
         path.write_text(before)
     until(lambda: not problems(), "the problem is over", SECONDS)
-

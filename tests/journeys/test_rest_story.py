@@ -11,6 +11,7 @@ from tests.stack import CONSUMER, PUBLISHER, Answer, Stack, bearer, call, until
 
 pytestmark = pytest.mark.gateway
 
+
 def test_rest_story_from_token_to_revocation(stack: Stack):
     consumer = Caller(stack, personal_token(stack, CONSUMER, "portal:read", "portal:subscribe"))
     publisher = Caller(stack, personal_token(stack, PUBLISHER, "portal:read", "portal:publish"))
@@ -21,7 +22,11 @@ def test_rest_story_from_token_to_revocation(stack: Stack):
     name = f"Warehouse {secrets.token_hex(3)}"
     application = consumer.post("/applications/", 201, name=name, team="web-shop")["id"]
     issued = consumer.post(
-        f"/applications/{application}/credentials/", 201, kind="oauth_client", environment="production", name="Robot"
+        f"/applications/{application}/credentials/",
+        201,
+        kind="oauth_client",
+        environment="production",
+        name="Robot",
     )
     client = issued["client_id"], issued["client_secret"]
     early = token_of(stack, client)
@@ -41,7 +46,9 @@ def test_rest_story_from_token_to_revocation(stack: Stack):
     refused(call(orders, method="POST", headers=bearer(reader), body="{}"), 403, "scope_missing")
     refused(call(orders), 401, "not_authenticated")
     refused(call(orders, headers=bearer("x.y.z")), 401, "token_invalid")
-    refused(call(f"{stack.gateways['sandbox']}/orders/v2/orders", headers=bearer(token)), 401, "wrong_audience")
+    refused(
+        call(f"{stack.gateways['sandbox']}/orders/v2/orders", headers=bearer(token)), 401, "wrong_audience"
+    )
 
     publisher.post(f"/subscriptions/{subscription['id']}/suspend/", reason="Too many errors")
     receipt(consumer, subscription=subscription["id"])
@@ -60,7 +67,9 @@ def test_rest_story_with_a_key_over_the_rate(stack: Stack):
     """An automatic plan needs nobody; a key needs no token."""
     consumer = Caller(stack, personal_token(stack, CONSUMER, "portal:read", "portal:subscribe"))
     products = f"{stack.gateways['sandbox']}/catalogue/v1/products"
-    application = consumer.post("/applications/", 201, name=f"Kiosk {secrets.token_hex(3)}", team="web-shop")["id"]
+    application = consumer.post("/applications/", 201, name=f"Kiosk {secrets.token_hex(3)}", team="web-shop")[
+        "id"
+    ]
     issued = consumer.post(
         f"/applications/{application}/credentials/", 201, kind="api_key", environment="sandbox", name="Till"
     )
@@ -89,7 +98,12 @@ def test_rest_story_with_a_key_over_the_rate(stack: Stack):
 def token_answer(stack: Stack, client: tuple[str, str], **fields: str) -> Answer:
     proof = base64.b64encode(":".join(client).encode()).decode()
     body = urlencode({"grant_type": "client_credentials", **fields})
-    return call(f"{stack.portal}/o/token/", method="POST", headers={**FORM, "Authorization": f"Basic {proof}"}, body=body)
+    return call(
+        f"{stack.portal}/o/token/",
+        method="POST",
+        headers={**FORM, "Authorization": f"Basic {proof}"},
+        body=body,
+    )
 
 
 def token_of(stack: Stack, client: tuple[str, str], **fields: str) -> str:
