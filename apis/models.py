@@ -161,6 +161,9 @@ class Api(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def get_absolute_url(self) -> str:
+        return reverse("apis:api", args=[self.slug])
+
     @property
     def public_id(self) -> str:
         return self.slug
