@@ -1,0 +1,84 @@
+"""Every page as each kind of person: no broken link, nothing axe finds serious, nothing the browser complains about."""
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Visitor
+from tests.browser.pages import Walk
+from tests.journeys.caller import Caller, personal_token
+from tests.stack import ADMIN, CONSUMER, PUBLISHER, Stack
+
+pytestmark = pytest.mark.browser
+
+EVERYBODY = {"consumer": CONSUMER, "publisher": PUBLISHER, "admin": ADMIN, "anonymous": ""}
+# Pages that no link leads to.
+UNLINKED = {"/components/", "/nowhere/", "/signup/", "/password/reset/"}
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+SERIOUS = {"serious", "critical"}
+ALL_RULES: dict[str, Any] = {"resultTypes": ["violations"]}
+CONTRAST: dict[str, Any] = {**ALL_RULES, "runOnly": ["color-contrast"]}
+_examined: set[str] = set()
+
+
+@pytest.fixture(scope="module")
+def furnished(stack: Stack) -> None:
+    """Something on every page: an application with credentials, a subscription that waits and one that is active."""
+    consumer = Caller(stack, personal_token(stack, CONSUMER, "portal:read", "portal:subscribe"))
+    name = f"Showroom {secrets.token_hex(3)}"
+    application = consumer.post("/applications/", 201, name=name, team="web-shop")["id"]
+    for kind in ("oauth_client", "api_key"):
+        consumer.post(
+            f"/applications/{application}/credentials/",
+            201,
+            kind=kind,
+            environment="production",
+            name="Front",
+        )
+    for api, plan, status in (("orders", "gold", 202), ("product-catalogue", "free", 201)):
+        consumer.post("/subscriptions/", status, application=application, api=api, plan=plan)
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+def test_pages_have_no_broken_link_and_no_serious_flaw(
+    visit: Callable[..., Visitor], stack: Stack, furnished: None, role: str
+):
+    visitor = visit(EVERYBODY[role], reduced_motion="reduce", color_scheme="light")
+    walk = Walk(stack.portal, visitor.page.context.request).start("/", *sorted(UNLINKED - {"/nowhere/"}))
+    assert not walk.broken, "\n".join(walk.broken)
+    assert len(walk.pages) > (20 if role != "anonymous" else 8)
+    flaws = []
+    for name, path in [*walk.pages.items(), ("nowhere", "/nowhere/")]:
+        visitor.open(path)
+        flaws += [f"{role} {path} {flaw}" for flaw in examine(visitor.page, fully=name not in _examined)]
+        _examined.add(name)
+    assert not flaws, "\n".join(flaws)
+
+
+def examine(page: Page, *, fully: bool) -> list[str]:
+    """What axe finds in a page; one that another person had already is looked at once more in one form only."""
+    found = flaws_of(page, "wide light", ALL_RULES)
+    if fully:
+        page.emulate_media(color_scheme="dark")
+        found += flaws_of(page, "wide dark", CONTRAST)
+        page.set_viewport_size(NARROW)
+        found += flaws_of(page, "narrow dark", ALL_RULES)
+        page.emulate_media(color_scheme="light")
+        found += flaws_of(page, "narrow light", CONTRAST)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append("narrow: the page scrolls sideways")
+        page.set_viewport_size(WIDE)
+    return found
+
+
+def flaws_of(page: Page, form: str, options: dict[str, Any]) -> list[str]:
+    violations = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{form}: {one['id']} ({one['impact']}) {[node['target'] for node in one['nodes'][:5]]}"
+        for one in violations
+        if one["impact"] in SERIOUS
+    ]
