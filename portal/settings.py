@@ -340,6 +340,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "clear-tokens": {"task": "keymanager.tasks.clear_expired", "schedule": 3600.0},
     "retire-credentials": {"task": "keymanager.tasks.retire_due", "schedule": 15.0},
     "rotate-signing-keys": {"task": "keymanager.tasks.rotate_signing_keys", "schedule": 3600.0},
+    "prune-receipts": {"task": "gateway.tasks.prune", "schedule": 86400.0},
     "expire-subscriptions": {"task": "subscriptions.tasks.expire_due", "schedule": 60.0},
 }
 

@@ -14,7 +14,7 @@ from .roles import Permission, check
 def welcome(*, user: User) -> Team:
     """Give a new person a team of their own, so that they can register an application at once."""
     team = Team.objects.create(
-        slug=_free_slug(user.name or user.email.split("@")[0]), name=user.name, personal=True
+        slug=_free_slug(user.name or user.email.split("@")[0]), name=f"{user.name}, personal", personal=True
     )
     Membership.objects.create(team=team, user=user, role=TeamRole.OWNER)
     record("user_signed_up", user, by=user, team=team)

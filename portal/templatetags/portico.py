@@ -325,6 +325,13 @@ def event_words(event: str) -> str:
 
 
 @register.filter
+def event_status(event: str) -> str:
+    """The status that an event led to, where its last word is one: `subscription_approved` is `approved`."""
+    status = event.rsplit("_", 1)[-1]
+    return status if status in LOOKS else "waiting"
+
+
+@register.filter
 def names(permissions: Iterable[Permission]) -> set[str]:
     """The names of permissions, for `{% if "SUBSCRIBE" in permissions|names %}`."""
     return {permission.name for permission in permissions}

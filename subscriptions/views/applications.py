@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
@@ -60,7 +60,7 @@ def application(request: HttpRequest, public_id: str) -> HttpResponse:
         )[:100],
         "permissions": permissions_of(request.user, row.team),
         "people": row.team.memberships.exclude(role="member").count(),
-        "activity": AuditEvent.objects.about(row)[:10],
+        "activity": _activity(row),
     }
     return render(request, "subscriptions/application.html", context)
 
@@ -100,3 +100,13 @@ def _visible(request: HttpRequest, public_id: str) -> Application:
     return get_object_or_404(
         Application.objects.visible_to(request.user).select_related("team"), public_id=public_id
     )
+
+
+def _activity(row: Application) -> QuerySet[AuditEvent]:
+    """What was done to the application, its subscriptions and its credentials, newest first."""
+    ids = [
+        row.public_id,
+        *row.subscriptions.values_list("public_id", flat=True),
+        *row.credentials.values_list("public_id", flat=True),
+    ]
+    return AuditEvent.objects.filter(target_id__in=ids).order_by("-at", "-id")[:10]
