@@ -5,6 +5,7 @@ import json
 import pkgutil
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import bench
@@ -14,11 +15,11 @@ RESULTS = ROOT / ".bench" / "results.json"
 NOT_GROUPS = {"run", "harness", "people"}
 
 
-def groups() -> list[str]:
-    """The names of all groups, alphabetically."""
-    return sorted(
-        module.name for module in pkgutil.iter_modules(bench.__path__) if module.name not in NOT_GROUPS
-    )
+def groups() -> dict[str, Callable[[Recorder], None]]:
+    """Every module here that has a `run(recorder)`, by name and alphabetically; the others are helpers."""
+    names = sorted(module.name for module in pkgutil.iter_modules(bench.__path__) if module.name != "run")
+    modules = {name: importlib.import_module(f"bench.{name}") for name in names}
+    return {name: module.run for name, module in modules.items() if hasattr(module, "run")}
 
 
 def main(wanted: list[str]) -> int:
@@ -33,7 +34,7 @@ def main(wanted: list[str]) -> int:
         recorder = Recorder(name)
         print(f"== {name}", flush=True)
         try:
-            importlib.import_module(f"bench.{name}").run(recorder)
+            known[name](recorder)
         except Exception:  # noqa: BLE001  one group's failure must not lose the others' figures
             traceback.print_exc()
             failed.append(name)

@@ -155,10 +155,8 @@ class Supervisor:
                     log = self.stack.log(child.service.name)
                     raise StartFailed(f"{child.service.name} does not start: {last_line(log)} (see {log})")
             if time.monotonic() > deadline:
-                late = ", ".join(child.service.name for child in self.children if not child.was_ready)
-                raise StartFailed(
-                    f"not ready after {READY_SECONDS:.0f} s: {late} (see {self.stack.state}/logs)"
-                )
+                waited = f"{READY_SECONDS:.0f} s: {', '.join(late)}"
+                raise StartFailed(f"not ready after {waited} (see {self.stack.state}/logs)")
             time.sleep(TICK)
 
     # ---- keeping --------------------------------------------------------------------------------------------------
@@ -173,8 +171,8 @@ class Supervisor:
         """Restore what has ended. Postgres first: all others need it."""
         self._restore_postgres()
         for child in self.children:
-            if child.process is not None and child.process.poll() is not None:
-                self._note_end(child, child.process)
+            if child.process is not None and (code := child.process.poll()) is not None:
+                self._note_end(child, child.process.pid, code)
             if child.process is None and time.monotonic() >= child.not_before:
                 self._start_when_possible(child)
 
@@ -190,16 +188,14 @@ class Supervisor:
             time.sleep(1.0)
         self._record()
 
-    def _note_end(self, child: Child, process: Process) -> None:
-        kill_group(process.pid)  # its workers would keep the port and the database connections
+    def _note_end(self, child: Child, pid: int, code: int) -> None:
+        kill_group(pid)  # its workers would keep the port and the database connections
         if time.monotonic() - child.started > SETTLED_SECONDS:
             child.ends = 0
         child.ends += 1
         child.process = None
         child.not_before = time.monotonic() + child.pause
-        self._say(
-            f"{child.service.name} ended ({_ending(process.returncode)}); starting it again in {child.pause:.1f} s"
-        )
+        self._say(f"{child.service.name} ended ({_ending(code)}); starting it again in {child.pause:.1f} s")
 
     def _start_when_possible(self, child: Child) -> None:
         service = child.service
