@@ -277,6 +277,9 @@ class ApiVersion(ObjectReference, HasStatus):
         }
 
 
+FORMAT_NAMES = {"openapi": "OpenAPI", "graphql": "GraphQL", "asyncapi": "AsyncAPI"}
+
+
 class Document(models.Model):
     """Immutable snapshot of a version's definition text; a new text is a new Document."""
 
@@ -297,6 +300,12 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return f"{self.format} {self.sha256[:12]}"
+
+    @property
+    def format_name(self) -> str:
+        """As its makers write it: `OpenAPI 3.1`."""
+        name, _, release = self.format.partition("-")
+        return f"{FORMAT_NAMES.get(name, name)} {release}".strip()
 
 
 class Operation(models.Model):

@@ -250,12 +250,14 @@ def without(context: template.Context, name: str, value: object = None) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def here(context: template.Context, address: str, *, below: bool = False) -> SafeString:
-    """`aria-current="page"` when this page is `address`, or with `below` lies under it."""
+def here(context: template.Context, address: str, *, below: bool = False, also: str = "") -> SafeString:
+    """`aria-current` when this page is `address`, or with `below` lies under it, or under one of `also` (words)."""
     request = context.get("request")
     path = request.path if request else ""
-    if path == address or (below and address != "/" and path.startswith(address)):
+    if path == address:
         return mark_safe(' aria-current="page"')
+    if (below and address != "/" and path.startswith(address)) or path.startswith(tuple(also.split())):
+        return mark_safe(' aria-current="true"')
     return mark_safe("")
 
 
