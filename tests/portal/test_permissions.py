@@ -15,13 +15,18 @@ from django.utils import timezone
 
 from apis import actions as apis_actions, permissions as apis_permissions
 from apis.models import Api, ApiVersion, SyncProblem
+from gateway import actions as gateway_actions
+from gateway.models import Receipt
 from keymanager import actions as keymanager_actions
 from keymanager.models import Credential, SigningKey
 from keymanager.signing import ensure_signing_keys
 from keymanager.tokens import mint_for
-from portal.accounts.models import NamespaceGrant, TeamRole
+from portal.accounts import actions as accounts_actions
+from portal.accounts.models import Membership, NamespaceGrant, Team, TeamRole
 from portal.accounts.roles import Permission, check
 from portal.errors import Forbidden
+from subscriptions import actions as subscriptions_actions
+from subscriptions.models import Application, Subscription
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -187,6 +192,155 @@ KEYMANAGER = [
     Row("rotate the signing key", rotates_signing_key, ADMIN),
 ]
 
+
+# ---- subscriptions ------------------------------------------------------------------------------------------------
+def a_subscription(status: str = "active", **fields: Any) -> Subscription:
+    free, gold = factories.PlanFactory(), factories.PlanFactory(approval="manual")
+    api = factories.ApiVersionFactory(plans=[free, gold]).api
+    if status == "change_pending":
+        fields["requested_plan"] = gold
+    return factories.SubscriptionFactory(api=api, plan=free, status=status, **fields)
+
+
+def on_subscription(step: str, status: str, **fields: Any) -> Callable[[Any], Any]:
+    return lambda by: getattr(subscriptions_actions, step)(
+        subscription=a_subscription(status), by=by, **fields
+    )
+
+
+def subscribes(by: Any) -> Any:
+    plan = factories.PlanFactory()
+    api = factories.ApiVersionFactory(plans=[plan]).api
+    return subscriptions_actions.subscribe(
+        application=factories.ApplicationFactory(), api=api, plan=plan, by=by
+    )
+
+
+def changes_plan(by: Any) -> Any:
+    subscription = a_subscription()
+    other = subscription.api.current_version.plans.exclude(pk=subscription.plan_id).get()
+    return subscriptions_actions.change_plan(subscription=subscription, plan=other, by=by)
+
+
+def deletes_application(by: Any) -> bool:
+    subscriptions_actions.delete_application(application=factories.ApplicationFactory(), by=by)
+    return True
+
+
+SUBSCRIPTIONS = [
+    Row(
+        "see an application",
+        lambda by: sees(Application.objects.visible_to(by).filter(pk=factories.ApplicationFactory().pk)),
+        CONSUMERS | ADMIN,
+    ),
+    Row(
+        "see a subscription",
+        lambda by: sees(Subscription.objects.visible_to(by).filter(pk=a_subscription().pk)),
+        CONSUMERS | PUBLISHING_TEAM | ADMIN,
+    ),
+    Row(
+        "register an application",
+        lambda by: subscriptions_actions.register_application(
+            team=factories.TeamFactory(slug="consumers"), name="A", by=by
+        ),
+        CONSUMER_MAINTAINERS | ADMIN,
+    ),
+    Row(
+        "update an application",
+        lambda by: subscriptions_actions.update_application(
+            application=factories.ApplicationFactory(), name="B", description="", by=by
+        ),
+        CONSUMER_MAINTAINERS | ADMIN,
+    ),
+    Row("delete an application", deletes_application, frozenset({"consumer_owner"}) | ADMIN),
+    Row("subscribe", subscribes, CONSUMER_MAINTAINERS | ADMIN),
+    Row("change plan", changes_plan, CONSUMER_MAINTAINERS | ADMIN),
+    Row(
+        "withdraw a plan change",
+        on_subscription("withdraw_plan_change", "change_pending"),
+        CONSUMER_MAINTAINERS | ADMIN,
+    ),
+    Row("cancel", on_subscription("cancel", "active"), CONSUMER_MAINTAINERS | ADMIN),
+    Row("approve", on_subscription("approve", "pending"), PUBLISHING_TEAM | ADMIN),
+    Row("reject a request", on_subscription("reject", "pending", reason="No."), PUBLISHING_TEAM | ADMIN),
+    Row("suspend", on_subscription("suspend", "active", reason="No."), PUBLISHERS | ADMIN),
+    Row("resume", on_subscription("resume", "suspended"), PUBLISHERS | ADMIN),
+]
+
+
+# ---- accounts -----------------------------------------------------------------------------------------------------
+def adds_member(by: Any) -> Any:
+    return accounts_actions.add_member(
+        team=factories.TeamFactory(slug="consumers"),
+        email=factories.UserFactory().email,
+        role="member",
+        by=by,
+    )
+
+
+def a_member() -> Membership:
+    return Membership.objects.create(
+        team=factories.TeamFactory(slug="consumers"), user=factories.UserFactory()
+    )
+
+
+def removes_member(by: Any) -> bool:
+    accounts_actions.remove_member(membership=a_member(), by=by)
+    return True
+
+
+def grants_namespace(by: Any) -> Any:
+    return accounts_actions.grant_namespace(
+        cluster="test", namespace="x", team=factories.TeamFactory(), auto_publish=False, by=by
+    )
+
+
+def revokes_namespace(by: Any) -> bool:
+    grant = NamespaceGrant.objects.create(cluster="test", namespace="x", team=factories.TeamFactory())
+    accounts_actions.revoke_namespace(grant=grant, by=by)
+    return True
+
+
+CONSUMER_OWNER = frozenset({"consumer_owner"})
+ACCOUNTS = [
+    Row(
+        "see a team",
+        lambda by: sees(Team.objects.visible_to(by).filter(pk=factories.TeamFactory(slug="consumers").pk)),
+        CONSUMERS | ADMIN,
+    ),
+    Row("found a team", lambda by: accounts_actions.create_team(name="A", by=by), SIGNED_IN),
+    Row("add a member", adds_member, CONSUMER_OWNER | ADMIN),
+    Row(
+        "change a role",
+        lambda by: accounts_actions.change_role(membership=a_member(), role="owner", by=by),
+        CONSUMER_OWNER | ADMIN,
+    ),
+    Row("remove a member", removes_member, CONSUMER_OWNER | ADMIN),
+    Row(
+        "rename somebody",
+        lambda by: accounts_actions.rename_user(user=factories.UserFactory(), name="B", by=by),
+        ADMIN,
+    ),
+    Row("grant a namespace", grants_namespace, ADMIN),
+    Row("take a namespace back", revokes_namespace, ADMIN),
+]
+
+
+# ---- gateway ------------------------------------------------------------------------------------------------------
+def sees_receipt(of: Callable[[], Any]) -> Callable[[Any], bool]:
+    def look(by: Any) -> bool:
+        receipt = gateway_actions.open_receipt(subject=of(), event="approved", by=None)
+        return sees(Receipt.objects.visible_to(by).filter(pk=receipt.pk))
+
+    return look
+
+
+GATEWAY = [
+    Row("see a subscription's receipt", sees_receipt(a_subscription), CONSUMERS | PUBLISHING_TEAM | ADMIN),
+    Row("see a credential's receipt", sees_receipt(a_client), CONSUMERS | ADMIN),
+    Row("see a version's receipt", sees_receipt(lambda: version("published")), PUBLISHING_TEAM | ADMIN),
+]
+
 # ---- people: each permission of roles.py, on a team of one's own --------------------------------------------------
 _ON_CONSUMERS = {
     Permission.VIEW_TEAM: CONSUMERS,
@@ -221,7 +375,7 @@ ROLES_ROWS = [
     Row("administer the portal", has(Permission.MANAGE_PORTAL, None), ADMIN),
 ]
 
-TABLE: list[Row] = [*ROLES_ROWS, *APIS, *KEYMANAGER]
+TABLE: list[Row] = [*ROLES_ROWS, *ACCOUNTS, *APIS, *SUBSCRIPTIONS, *KEYMANAGER, *GATEWAY]
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.action)
