@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -58,7 +58,17 @@ class DomainErrorMiddleware:
 def error_page(
     request: HttpRequest, status: int, *, title: str, message: str, remedy: str = ""
 ) -> HttpResponse:
-    """The error page of `status`, or only its flash for htmx."""
+    """The error page of `status`; only its flash for htmx, problem+json (RFC 9457) below /api/."""
+    if request.path.startswith("/api/"):
+        problem = {
+            "type": "about:blank",
+            "title": title,
+            "status": status,
+            "detail": message,
+            "remedy": remedy,
+        }
+        problem["request_id"] = getattr(request, "id", "")
+        return JsonResponse(problem, status=status, content_type="application/problem+json")
     context = {
         "status": status,
         "title": title,
