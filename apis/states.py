@@ -5,8 +5,9 @@ from typing import Protocol
 
 from .models import ApiVersion, Publication
 
-# Of everything that controllers report, these say whether the object was taken at all, in this order.
-TELLING = ("Accepted", "Programmed", "Ready", "Published")
+# Of everything that controllers report, these say whether the object was taken at all, in this order. Published is our own
+# answer to the first pillar, and says nothing about the cluster.
+TELLING = ("Accepted", "Programmed", "Ready")
 WISHES = {
     Publication.DISCOVERED: ("info", "Waits for a publisher"),
     Publication.PUBLISHED: ("ok", "Published"),
