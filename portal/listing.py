@@ -32,13 +32,25 @@ class Listing:
         return self.sorts[self.sort].label.lower()
 
 
-def page_of(request: HttpRequest, rows: QuerySet[Any], sorts: Mapping[str, Sort]) -> Listing:
+def page_of(
+    request: HttpRequest, rows: QuerySet[Any], *, size: int = settings.PAGE_SIZE, known: int | None = None
+) -> Page[Any]:
+    """The page that `?page=` names, or the nearest there is. `known`: how many rows there are, if that was counted."""
+    paginator = Paginator(rows, size)
+    if known is not None:
+        paginator.count = known
+    return paginator.get_page(request.GET.get("page"))
+
+
+def pager(page: Page[Any]) -> dict[str, Any]:
+    """Context of _components/pager.html."""
+    pages = page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1)
+    return {"page": page, "pages": list(pages)}
+
+
+def listing_of(request: HttpRequest, rows: QuerySet[Any], sorts: Mapping[str, Sort]) -> Listing:
     """The page that `?page=` asks for, in the order of `?sort=`; nonsense gives the first of each."""
     sort = request.GET.get("sort", "")
     if sort not in sorts:
         sort = next(iter(sorts))
-    paginator = Paginator(rows.order_by(*sorts[sort].fields), settings.PAGE_SIZE)
-    page = paginator.get_page(request.GET.get("page"))
-    return Listing(
-        page, list(paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1)), sort, sorts
-    )
+    return Listing(**pager(page_of(request, rows.order_by(*sorts[sort].fields))), sort=sort, sorts=sorts)

@@ -28,6 +28,7 @@ from apis.views.sync import problems_like
 from apis.views.versions import operations_like
 from portal.accounts.people import person
 from portal.errors import NotFound
+from portal.rest.inputs import valid
 from portal.rest.paging import CursorPage
 
 from . import serializers
@@ -90,9 +91,7 @@ def _decision(name: str, body: type[drf.Serializer[Any]]) -> Callable[..., Any]:
     def decide(self: "Versions", request: Request, slug: str, version: str) -> Response:
         found = self.get_object()
         permissions.check_can_publish(request.user, found.api)
-        given = body(data=request.data)
-        given.is_valid(raise_exception=True)
-        step.action(version=found, by=person(request), **given.validated_data)
+        step.action(version=found, by=person(request), **valid(body, request))
         return Response(self.get_serializer(self.get_object()).data)
 
     decide.__name__ = name

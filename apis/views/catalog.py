@@ -12,8 +12,7 @@ from apis import facets, permissions, search
 from apis.filters import SORT_LABELS, VIEWS, CatalogQuery
 from apis.models import Api
 from apis.querysets import ApiQuerySet
-
-from .listing import page_of, pager
+from portal.listing import page_of, pager
 
 
 @require_safe

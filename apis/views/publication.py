@@ -13,8 +13,7 @@ from apis.querysets import ApiVersionQuerySet
 from apis.steps import STEPS, Step
 from portal.accounts.people import person
 from portal.errors import Conflict, Forbidden, Invalid
-
-from .listing import page_of, pager
+from portal.listing import page_of, pager
 
 
 @login_required

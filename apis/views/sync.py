@@ -17,8 +17,7 @@ from apis.querysets import SyncProblemQuerySet
 from portal.accounts.models import Viewer
 from portal.accounts.people import person
 from portal.accounts.roles import Permission, can
-
-from .listing import page_of, pager
+from portal.listing import page_of, pager
 
 RUNS_A_CLUSTER = 5
 

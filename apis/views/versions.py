@@ -14,8 +14,7 @@ from apis import downloads, permissions, states
 from apis.first_call import AUTH_LABELS, auth_choices, first_call
 from apis.models import Api, ApiVersion, Document, Operation, Plan, SyncProblem
 from apis.steps import steps_from
-
-from .listing import page_of, pager
+from portal.listing import page_of, pager
 
 OPERATIONS_A_PAGE = 50
 

@@ -1,7 +1,5 @@
 """Credentials, tokens and signing keys for scripts and pipelines: the same querysets and actions as the pages."""
 
-from typing import Any
-
 import django_filters
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
@@ -18,6 +16,7 @@ from keymanager.models import Credential, CredentialKind, CredentialStatus, Revo
 from portal.accounts.people import person
 from portal.accounts.roles import Permission, check
 from portal.rest.idempotency import idempotent
+from portal.rest.inputs import valid
 from subscriptions.models import Application
 
 from . import serializers
@@ -76,7 +75,7 @@ class ApplicationCredentials(mixins.ListModelMixin, GenericViewSet[Credential]):
     )
     @idempotent
     def create(self, request: Request, application: str) -> Response:
-        data = _valid(serializers.NewCredentialInput, request)
+        data = valid(serializers.NewCredentialInput, request)
         issue = actions.issue_client if data.pop("kind") == CredentialKind.OAUTH_CLIENT else actions.issue_key
         return _issued(issue(application=self._application(), by=person(request), **data))
 
@@ -115,7 +114,7 @@ class Credentials(mixins.RetrieveModelMixin, GenericViewSet[Credential]):
     @action(detail=True, methods=["post"])
     @idempotent
     def rotate(self, request: Request, id: str) -> Response:  # noqa: A002
-        data = _valid(serializers.RotateInput, request)
+        data = valid(serializers.RotateInput, request)
         return _issued(actions.rotate(credential=self.get_object(), by=person(request), **data))
 
     @extend_schema(
@@ -126,7 +125,7 @@ class Credentials(mixins.RetrieveModelMixin, GenericViewSet[Credential]):
     )
     @action(detail=True, methods=["post"])
     def revoke(self, request: Request, id: str) -> Response:  # noqa: A002
-        data = _valid(serializers.RevokeInput, request)
+        data = valid(serializers.RevokeInput, request)
         row = actions.revoke(credential=self.get_object(), by=person(request), **data)
         return Response(self.get_serializer(row).data)
 
@@ -152,7 +151,7 @@ class Credentials(mixins.RetrieveModelMixin, GenericViewSet[Credential]):
     )
     @action(detail=True, methods=["post"])
     def tokens(self, request: Request, id: str) -> Response:  # noqa: A002
-        data = _valid(serializers.TokenInput, request)
+        data = valid(serializers.TokenInput, request)
         text = actions.mint_token(credential=self.get_object(), by=person(request), **data)
         body = {
             "access_token": text,
@@ -174,7 +173,7 @@ class RevokedTokens(GenericViewSet[RevokedToken]):
         examples=[OpenApiExample("A token", {"token": "eyJhbGciOi…"}, request_only=True)],
     )
     def create(self, request: Request) -> Response:
-        data = _valid(serializers.RevokeTokenInput, request)
+        data = valid(serializers.RevokeTokenInput, request)
         revoked = actions.revoke_token(token=data["token"], by=person(request))
         return Response(self.get_serializer(revoked).data, status=status.HTTP_201_CREATED)
 
@@ -207,9 +206,3 @@ def _issued(issued: actions.Issued) -> Response:
         shown = {"api_key": secret}
     body = {**serializers.CredentialSerializer(credential).data, **shown}
     return Response(body, status=status.HTTP_201_CREATED, headers=NO_STORE)
-
-
-def _valid(kind: type[Any], request: Request) -> dict[str, Any]:
-    serializer = kind(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)

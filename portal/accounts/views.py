@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from portal.listing import Sort, page_of
+from portal.listing import Sort, listing_of
 
 from . import actions
 from .forms import AccountForm, GrantForm, MemberForm, TeamForm
@@ -46,7 +46,7 @@ def teams(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(name__icontains=query)
     # A subquery, so that the count is of all members and not of the joined one.
     rows = Team.objects.filter(pk__in=rows.values("pk")).annotate(people=Count("memberships"))
-    context = {"listing": page_of(request, rows, TEAM_SORTS), "form": form, "q": query}
+    context = {"listing": listing_of(request, rows, TEAM_SORTS), "form": form, "q": query}
     return render(request, "accounts/teams.html", context)
 
 
@@ -97,7 +97,7 @@ def grants(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"{grant.team} publishes from {grant.namespace}. The next sync applies it.")
         return redirect("accounts:grants")
     rows = NamespaceGrant.objects.select_related("team")
-    context = {"listing": page_of(request, rows, GRANT_SORTS), "form": form}
+    context = {"listing": listing_of(request, rows, GRANT_SORTS), "form": form}
     return render(request, "accounts/grants.html", context)
 
 
@@ -123,7 +123,7 @@ def mail(request: HttpRequest) -> HttpResponse:
     rows = PortalMail.objects.all()
     if not person(request).is_admin:
         rows = rows.filter(to__icontains=person(request).email)
-    return render(request, "accounts/mail.html", {"listing": page_of(request, rows, MAIL_SORTS)})
+    return render(request, "accounts/mail.html", {"listing": listing_of(request, rows, MAIL_SORTS)})
 
 
 def _visible(request: HttpRequest, slug: str) -> Team:

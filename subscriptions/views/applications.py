@@ -10,7 +10,7 @@ from portal.accounts.models import AuditEvent
 from portal.accounts.people import person
 from portal.accounts.roles import Permission, permissions_of
 from portal.htmx import wants_part
-from portal.listing import Sort, page_of
+from portal.listing import Sort, listing_of
 
 from .. import actions
 from ..forms import ApplicationForm, DeleteForm, NewApplicationForm
@@ -35,7 +35,7 @@ def applications(request: HttpRequest) -> HttpResponse:
     if team:
         rows = rows.filter(team__slug=team)
     teams = visible.order_by("team__name").values_list("team__slug", "team__name").distinct()
-    context = {"listing": page_of(request, rows, SORTS), "q": query, "team": team, "teams": teams}
+    context = {"listing": listing_of(request, rows, SORTS), "q": query, "team": team, "teams": teams}
     template = "subscriptions/applications.html"
     return render(request, f"{template}#results" if wants_part(request) else template, context)
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from portal.accounts.people import person
 from portal.errors import PorticoError
 from portal.htmx import wants_part
-from portal.listing import Sort, page_of
+from portal.listing import Sort, listing_of
 
 from .. import actions
 from ..models import Approval, Subscription
@@ -52,7 +52,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
     if api:
         rows = rows.filter(**{f"{prefix}api__slug": api})
     context = {
-        "listing": page_of(request, rows, sorts),
+        "listing": listing_of(request, rows, sorts),
         "show": show,
         "q": query,
         "api": api,
