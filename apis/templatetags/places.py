@@ -1,5 +1,7 @@
 """Which places the shell of a page links to."""
 
+from typing import Any
+
 from django import template
 
 from apis.permissions import can_view_sync
@@ -10,7 +12,7 @@ register = template.Library()
 @register.simple_tag(takes_context=True)
 def sees_sync(context: template.Context) -> bool:
     """Whether the reader may open the sync page. Asked once for each request: several links depend on it."""
-    request = context.get("request")
+    request: Any = context.get("request")
     if not getattr(request, "user", None):
         return False
     if not hasattr(request, "sees_sync"):

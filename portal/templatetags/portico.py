@@ -310,9 +310,9 @@ def dialog(content: str, name: str, title: str) -> SafeString:
 
 @register.simple_block_tag
 def table(content: str, label: str, kind: str = "") -> SafeString:
-    """A table in a named region that scrolls by itself and can be reached by keyboard."""
+    """A table in a region that scrolls by itself and can be reached by keyboard; its section may have the same name."""
     return format_html(
-        '<div class="tbl-wrap" role="region" tabindex="0" aria-label="{}"><table class="{}">{}</table></div>',
+        '<div class="tbl-wrap" role="region" tabindex="0" aria-label="{}, table"><table class="{}">{}</table></div>',
         label,
         f"tbl {kind}".strip(),
         content,

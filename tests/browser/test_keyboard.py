@@ -36,7 +36,11 @@ def test_keyboard_focus_is_visible_at_every_stop(visit: Callable[..., Visitor], 
         visitor.open(path)
         stops = [stop for stop in walk(visitor.page) if stop]
         assert len(stops) > 3, path
-        hidden = [f"{path} {what}: shown {shown}, seen {seen}" for what, shown, seen in stops if not (shown and seen)]
+        hidden = [
+            f"{path} {what}: shown {shown}, seen {seen}"
+            for what, shown, seen in stops
+            if not (shown and seen)
+        ]
         assert not hidden, "\n".join(hidden)
 
 
