@@ -92,9 +92,9 @@ def _start(stack: Stack, supervisor: Supervisor) -> None:
 
 def _wait_for_demo(stack: Stack, supervisor: Supervisor) -> None:
     """What the last lines tell people to try works when they read it: the first sync has reached the gateway."""
-    addresses = [
-        word for command in _demo(stack)["try"] for word in command.split() if word.startswith("http")
-    ]
+    gateway = stack.gateway_urls["production"] + "/"
+    words = (word for command in _demo(stack)["try"] for word in command.split())
+    addresses = [word for word in words if word.startswith(gateway) and word != gateway]
     deadline = time.monotonic() + DEMO_SECONDS
     while any(http_status(address) in NOT_SERVED for address in addresses):
         supervisor.tick()
