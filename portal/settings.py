@@ -97,11 +97,8 @@ def _cluster(text: str) -> dict[str, str]:
     return {"kind": "kubernetes", "kubeconfig": path, "context": env_str("PORTICO_CLUSTER_CONTEXT", "")}
 
 
-CLUSTERS = {
-    CLUSTER_NAME: _cluster(
-        env_str("PORTICO_CLUSTER", f"directory:{BASE_DIR / 'deploy' / 'demo' / 'manifests'}")
-    ),
-}
+DEMO_MANIFESTS = BASE_DIR / "deploy" / "demo" / "manifests"
+CLUSTERS = {CLUSTER_NAME: _cluster(env_str("PORTICO_CLUSTER", f"directory:{DEMO_MANIFESTS}"))}
 
 # ---- Django -------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
