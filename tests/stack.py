@@ -121,6 +121,10 @@ class Stack:
             assert self.process.poll() is None, f"manage.py up ended\n{self.said()}"
             assert time.monotonic() < deadline, f"manage.py up is not ready\n{self.said()}"
             time.sleep(0.1)
+        # `up` waits for the demo only where the demo's own folder is the cluster, not a copy.
+        until(
+            lambda: call(f"{self.gateways['production']}/stores/1.0/stores").status == 200, "the demo's APIs"
+        )
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)

@@ -59,6 +59,8 @@ class Up:
             )
         self.until(lambda: "\nready in " in self.output.read_text() or self.process.poll() is not None, 150)
         assert "\nready in " in self.output.read_text(), self.output.read_text()
+        # `up` waits for the demo only where the demo's own folder is the cluster, not a copy.
+        self.until(lambda: status(f"{self.gateway}/stores/1.0/stores") == 200)
 
     def until(self, condition, seconds=60):
         deadline = time.monotonic() + seconds
