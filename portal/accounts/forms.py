@@ -1,4 +1,5 @@
 from django import forms
+from django.conf import settings
 
 from portal.accounts.models import Team, TeamRole, User
 
@@ -32,7 +33,7 @@ class MemberForm(forms.Form):
 
 
 class GrantForm(forms.Form):
-    cluster = forms.CharField(max_length=63)
+    cluster = forms.ChoiceField(choices=lambda: [(name, name) for name in settings.CLUSTERS])
     namespace = forms.CharField(max_length=63)
     team = forms.ModelChoiceField(Team.objects.filter(personal=False), to_field_name="slug", empty_label=None)
     auto_publish = forms.BooleanField(
