@@ -105,9 +105,8 @@ def grants(request: HttpRequest) -> HttpResponse:
 @require_POST
 def revoke_grant(request: HttpRequest) -> HttpResponse:
     check(request.user, Permission.MANAGE_PORTAL)
-    grant = get_object_or_404(
-        NamespaceGrant, cluster=request.POST.get("cluster"), namespace=request.POST.get("namespace")
-    )
+    cluster, _, namespace = request.POST.get("grant", "").partition("/")
+    grant = get_object_or_404(NamespaceGrant, cluster=cluster, namespace=namespace)
     actions.revoke_namespace(grant=grant, by=person(request))
     messages.success(
         request, f"Nobody publishes from {grant.namespace} now. What is published stays until it is retired."

@@ -153,3 +153,14 @@ def test_demo_seed_twice_changes_nothing(db, tmp_path):
     assert passwords.stat().st_mode & 0o077 == 0
     person = demo.people(passwords)[0]
     assert User.objects.get(email=person["email"]).check_password(person["password"])
+
+
+def test_grant_is_taken_back_from_the_page(client_as, admin, owner, team):
+    NamespaceGrant.objects.create(cluster="demo", namespace="shop", team=team)
+    page = client_as(admin).get("/grants/").content.decode()
+    assert 'id="revoke-1"' in page
+    assert 'value="demo/shop"' in page
+    assert client_as(owner).post("/grants/revoke/", {"grant": "demo/shop"}).status_code == 403
+    assert client_as(admin).post("/grants/revoke/", {"grant": "demo/other"}).status_code == 404
+    assert client_as(admin).post("/grants/revoke/", {"grant": "demo/shop"}).status_code == 302
+    assert not NamespaceGrant.objects.exists()
