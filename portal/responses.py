@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from portal.errors import Conflict, Forbidden, Invalid, PorticoError
+from portal.htmx import wants_part
 
 logger = logging.getLogger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -43,7 +44,11 @@ class DomainErrorMiddleware:
             return None
         back = request.META.get("HTTP_REFERER", "")
         refused_write = request.method == "POST" and isinstance(exception, Conflict | Forbidden | Invalid)
-        if refused_write and not request.htmx and url_has_allowed_host_and_scheme(back, {request.get_host()}):  # type: ignore[attr-defined]
+        if (
+            refused_write
+            and not wants_part(request)
+            and url_has_allowed_host_and_scheme(back, {request.get_host()})
+        ):
             messages.error(request, f"{exception.message} {exception.remedy}".strip())
             return redirect(back)
         return error_page(
@@ -76,7 +81,7 @@ def error_page(
         "remedy": remedy,
         "reference": getattr(request, "id", ""),
     }
-    template = "errors/_flash.html" if getattr(request, "htmx", False) else f"errors/{status}.html"
+    template = "errors/_flash.html" if wants_part(request) else f"errors/{status}.html"
     return render(request, template, context, status=status)
 
 

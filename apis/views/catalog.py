@@ -12,6 +12,7 @@ from apis import facets, permissions, search
 from apis.filters import SORT_LABELS, VIEWS, CatalogQuery
 from apis.models import Api
 from apis.querysets import ApiQuerySet
+from portal.htmx import wants_part
 from portal.listing import page_of, pager
 
 
@@ -35,7 +36,7 @@ def catalog(request: HttpRequest) -> HttpResponse:
         "publishes": not counts.total and not query.text and permissions.publishes(request.user),
         **pager(page),
     }
-    if not request.htmx:  # type: ignore[attr-defined]
+    if not wants_part(request):
         return render(request, "apis/catalog.html", context)
     response = render(request, "apis/catalog.html#answer", context)
     response["HX-Push-Url"] = address(request.path, request.GET)

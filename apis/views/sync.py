@@ -17,6 +17,7 @@ from apis.querysets import SyncProblemQuerySet
 from portal.accounts.models import Viewer
 from portal.accounts.people import person
 from portal.accounts.roles import Permission, can
+from portal.htmx import wants_part
 from portal.listing import page_of, pager
 
 RUNS_A_CLUSTER = 5
@@ -47,7 +48,7 @@ def sync(request: HttpRequest) -> HttpResponse:
         "can_sync": can(request.user, Permission.MANAGE_PORTAL),
         **pager(page),
     }
-    template = "apis/sync.html#answer" if request.htmx else "apis/sync.html"  # type: ignore[attr-defined]
+    template = "apis/sync.html#answer" if wants_part(request) else "apis/sync.html"
     return render(request, template, context)
 
 

@@ -14,6 +14,7 @@ from apis import downloads, permissions, states
 from apis.first_call import AUTH_LABELS, auth_choices, first_call
 from apis.models import Api, ApiVersion, Document, Operation, Plan, SyncProblem
 from apis.steps import steps_from
+from portal.htmx import wants_part
 from portal.listing import page_of, pager
 
 OPERATIONS_A_PAGE = 50
@@ -87,7 +88,7 @@ def overview(request: HttpRequest, slug: str, version: str | None = None) -> Htt
         "auth_choices": auth_choices(shown.version),
         "auth_labels": AUTH_LABELS,
     }
-    template = "apis/overview.html#start" if request.htmx else "apis/overview.html"  # type: ignore[attr-defined]
+    template = "apis/overview.html#start" if wants_part(request) else "apis/overview.html"
     return render(request, template, context)
 
 
@@ -98,7 +99,7 @@ def operations(request: HttpRequest, slug: str, version: str) -> HttpResponse:
     text = request.GET.get("q", "").replace("\0", "").strip()[:200]
     page = page_of(request, operations_like(shown.version, text), size=OPERATIONS_A_PAGE)
     context = context_of(request, shown, "operations") | {"q": text, **pager(page)}
-    template = "apis/operations.html#results" if request.htmx else "apis/operations.html"  # type: ignore[attr-defined]
+    template = "apis/operations.html#results" if wants_part(request) else "apis/operations.html"
     return render(request, template, context)
 
 
