@@ -6,6 +6,7 @@ from django.db import transaction
 
 from apis.models import ApiVersion, Document
 from apis.signals import version_changed
+from portal.accounts.models import NamespaceGrant
 from tests import factories
 from tests.apis.shop import Shop
 
@@ -105,3 +106,10 @@ def catalog(free) -> None:
         tags=["personal-data"],
     )
     add("waiting", "publishers", versions={"status": "discovered"})
+
+
+@pytest.fixture
+def granted(publisher):
+    return NamespaceGrant.objects.create(
+        cluster="test", namespace="publishers", team=factories.TeamFactory(slug="publishers")
+    )
