@@ -21,7 +21,7 @@ from apis.sources.published import (
     Security,
     Upstream,
 )
-from apis.sources.source import CONFIG_MAP, LookUp, Source
+from apis.sources.source import CONFIG_MAP, About, LookUp, Source
 from portal.errors import Invalid
 from portal.kube import Kind, KubeObject
 
@@ -281,6 +281,25 @@ def burst_of(spec: Fields, requests: int | None, seconds: str) -> int | None:
 
 
 SOURCES = (
-    Source(kind=PLAN, depends_on=(), read=read_plan),
-    Source(kind=API, depends_on=(CONFIG_MAP,), read=read_api),
+    Source(
+        kind=PLAN,
+        depends_on=(),
+        read=read_plan,
+        about=About(
+            publisher="Portico",
+            reads="Rate, burst, quota, approval, name and description of a plan.",
+            enforced="Rate and burst.",
+            shown="The quota.",
+        ),
+    ),
+    Source(
+        kind=API,
+        depends_on=(CONFIG_MAP,),
+        read=read_api,
+        about=About(
+            publisher="Portico",
+            reads="Everything in the object, and its definition: inline or from a ConfigMap.",
+            enforced="Base path, upstreams, security, scopes, plans and mediation.",
+        ),
+    ),
 )

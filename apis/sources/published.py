@@ -8,6 +8,7 @@ public, internal or team; `approval` manual or automatic; `quota_period` day, we
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TypeAlias
 
 PRODUCTION = "production"
 SANDBOX = "sandbox"
@@ -28,10 +29,14 @@ class ObjectRef:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Where the gateway sends requests. A Service is written `scheme://name.namespace.svc:port`."""
+    """Where the gateway sends requests. A Service is written `scheme://name.namespace.svc:port`.
+
+    `backend` names the object that the address was taken from, "Integration shop/hello"; empty where it was stated.
+    """
 
     url: str
     timeout_seconds: int = 30
+    backend: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,14 @@ class DefinitionText:
 
 
 @dataclass(frozen=True, slots=True)
+class DefinitionAddress:
+    """Where the definition is fetched from, http or https; a Service is written as in Upstream. `origin` as above."""
+
+    url: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """One observed condition of the object, as its own controllers report it."""
 
@@ -129,7 +142,7 @@ class PublishedApi:
     deprecated: bool = False
     sunset: date | None = None
     successor: str = ""
-    definition: DefinitionText | None = None
+    definition: DefinitionText | DefinitionAddress | None = None
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     security: Security = field(default_factory=Security)
     plans: tuple[str, ...] = ()
@@ -155,6 +168,33 @@ class PublishedPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedBackend:
+    """A workload that an Api may name as its upstream. `ready` None: the cluster does not say."""
+
+    ref: ObjectRef
+    name: str
+    url: str = ""
+    ready: bool | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedAccess:
+    """Who the cluster itself lets call which API: shown beside Portico's own subscriptions, and enforced by the cluster.
+
+    `api` is the API's name and `version` its version or pattern, as the object states them, `plan` and `status` as well.
+    """
+
+    ref: ObjectRef
+    api: str
+    version: str = ""
+    application: str = ""
+    owner: str = ""
+    plan: str = ""
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something in an object that its author has to mend. `field` is a path like spec.definition.configMapRef.name."""
 
@@ -165,9 +205,13 @@ class Problem:
     origin: str = ""
 
 
+# Everything that an object may publish.
+Published: TypeAlias = PublishedApi | PublishedPlan | PublishedBackend | PublishedAccess
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What one object says. Nothing published and a problem means: keep the last good version. Both may be there."""
 
-    published: tuple[PublishedApi | PublishedPlan, ...] = ()
+    published: tuple[Published, ...] = ()
     problems: tuple[Problem, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from apis.sources import PublishedApi, Reading, kinds, source_of
+from apis.sources import PublishedApi, Reading, Target, attachment_of, kinds, source_of
 from apis.sources.source import CONFIG_MAP
 from portal import safeyaml
 from portal.kube import Kind, KubeObject
@@ -61,6 +61,16 @@ class Store:
     def __call__(self, kind: Kind, namespace: str, name: str) -> KubeObject | None:
         self.asked.append((kind, namespace, name))
         return self.objects.get((kind, namespace, name))
+
+    def attached(self, kind: Kind, to: KubeObject) -> tuple[KubeObject, ...]:
+        attachment = attachment_of(kind)
+        assert attachment, f"{kind} is not in ATTACHMENTS"
+        target = Target(to.kind.group, to.kind.kind, to.namespace, to.name)
+        of_kind = [
+            obj for (held, place, _), obj in self.objects.items() if (held, place) == (kind, to.namespace)
+        ]
+        found = [obj for obj in of_kind if target in attachment.targets(obj)]
+        return tuple(sorted(found, key=lambda obj: obj.name))
 
 
 def reading(obj: KubeObject, *others: KubeObject) -> Reading:
