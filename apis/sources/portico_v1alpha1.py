@@ -10,9 +10,11 @@ from datetime import date
 from apis.sources.addresses import checked_url, service_url
 from apis.sources.config_maps import definition_of, only_key
 from apis.sources.fields import SLUG, SLUG_HINT, VERSION, VERSION_HINT, Fields, Report, conditions_of, ref_of
+from apis.sources.integration import KINDS as INTEGRATIONS, ports_of, service_name
 from apis.sources.mediation import mediation_of
 from apis.sources.published import (
     ENVIRONMENTS,
+    DefinitionAddress,
     DefinitionText,
     OperationScopes,
     PublishedApi,
@@ -39,6 +41,7 @@ BASE_PATH = re.compile(r"(?=.{1,200}\Z)(/(?!\.{1,2}(/|\Z))[A-Za-z0-9._~-]+)+")
 BASE_PATH_HINT = (
     "Begin with /, end without, and use letters, digits and . _ ~ - between, at most 200 characters."
 )
+DNS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 OPERATION_PATH = re.compile(r"/\S*")
 SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
@@ -68,7 +71,7 @@ def read_api(obj: KubeObject, look_up: LookUp) -> Reading:
         sunset=sunset,
         successor=successor,
         definition=definition_in(spec, obj, look_up),
-        upstreams=upstreams_of(spec, obj.namespace),
+        upstreams=upstreams_of(spec, obj.namespace, look_up),
         security=security_of(spec.section("security")),
         plans=spec.texts("plans", most=20, like=SLUG, hint=SLUG_HINT),
         mediation=mediation_of(spec.section("mediation")),
@@ -118,23 +121,41 @@ def sunset_of(publication: Fields) -> date | None:
         return None
 
 
-def definition_in(spec: Fields, obj: KubeObject, look_up: LookUp) -> DefinitionText | None:
-    """The definition's text from its one source, None if no definition is given."""
+def definition_in(
+    spec: Fields, obj: KubeObject, look_up: LookUp
+) -> DefinitionText | DefinitionAddress | None:
+    """The definition's text or address from its one source, None if no definition is given."""
     definition = spec.section("definition")
     given = [name for name in ("inline", "configMapRef", "url") if definition.has(name)]
     if len(given) > 1 or (spec.has("definition") and not given):
         message = "spec.definition gives " + (" and ".join(given) or "no source")
-        definition.report.add("spec.definition", message, "Give exactly one of inline and configMapRef.")
+        remedy = "Give exactly one of inline, configMapRef and url."
+        definition.report.add("spec.definition", message, remedy)
     elif given == ["url"]:
-        message = "Portico does not fetch definitions from addresses"
-        remedy = "Put the definition in spec.definition.inline, or in a ConfigMap named by configMapRef."
-        definition.report.add("spec.definition.url", message, remedy)
+        return definition_at(definition, obj.namespace)
     elif given == ["inline"]:
         text = definition.text("inline", most=1_000_000)
         return DefinitionText(text, "spec.definition.inline") if text else None
     elif given == ["configMapRef"]:
         return definition_from_config_map(definition.section("configMapRef"), obj, look_up)
     return None
+
+
+def definition_at(definition: Fields, namespace: str) -> DefinitionAddress | None:
+    """The address that the definition is fetched from, by the rules of upstreams; a slash at its end stays."""
+    url = definition.text("url", most=2_000)
+    checked = address_of(definition, url, namespace)
+    slash = "/" if url.endswith("/") else ""
+    return DefinitionAddress(checked + slash, url) if checked else None
+
+
+def address_of(fields: Fields, url: str, namespace: str) -> str:
+    """The address in a field `url`, empty where it is wrong."""
+    try:
+        return checked_url(url, namespace) if fields.has("url") else ""
+    except Invalid as error:
+        fields.report.add(fields.at("url"), error.message, error.remedy)
+        return ""
 
 
 def definition_from_config_map(reference: Fields, obj: KubeObject, look_up: LookUp) -> DefinitionText | None:
@@ -158,34 +179,60 @@ def definition_from_config_map(reference: Fields, obj: KubeObject, look_up: Look
         return None
 
 
-def upstreams_of(spec: Fields, namespace: str) -> dict[str, Upstream]:
+def upstreams_of(spec: Fields, namespace: str, look_up: LookUp) -> dict[str, Upstream]:
     """The backend of each environment."""
     stated = spec.section("upstreams")
     found = {}
     for environment in ENVIRONMENTS:
         if stated.has(environment):
             upstream = stated.section(environment)
-            if url := url_of(upstream, namespace):
-                found[environment] = Upstream(url, upstream.number("timeoutSeconds", 30, most=600) or 30)
+            url, backend = backend_of(upstream, namespace, look_up)
+            if url:
+                timeout = upstream.number("timeoutSeconds", 30, most=600) or 30
+                found[environment] = Upstream(url, timeout, backend)
     if not any(stated.has(environment) for environment in ENVIRONMENTS):
         stated.missing("production", "Give the backend of production, of sandbox, or of both.")
     return found
 
 
-def url_of(upstream: Fields, namespace: str) -> str:
-    """The address of one backend, empty where it is wrong."""
-    if upstream.has("service") == upstream.has("url"):
-        message = f"{upstream.path} needs either a service or a url"
-        upstream.report.add(upstream.path, message, "Give one of the two.")
-        return ""
-    if upstream.has("service"):
-        return service_of(upstream.section("service"), namespace)
-    url = upstream.text("url", most=500)
-    try:
-        return checked_url(url, namespace) if url else ""
-    except Invalid as error:
-        upstream.report.add(upstream.at("url"), error.message, error.remedy)
-        return ""
+def backend_of(upstream: Fields, namespace: str, look_up: LookUp) -> tuple[str, str]:
+    """The address of one backend, empty where it is wrong, and the object that it was taken from if there is one."""
+    given = [name for name in ("service", "url", "integration") if upstream.has(name)]
+    if len(given) != 1:
+        message = f"{upstream.path} gives " + (" and ".join(given) or "no backend")
+        upstream.report.add(upstream.path, message, "Give exactly one of service, url and integration.")
+        return "", ""
+    if given == ["service"]:
+        return service_of(upstream.section("service"), namespace), ""
+    if given == ["integration"]:
+        return integration_of(upstream.section("integration"), namespace, look_up)
+    return address_of(upstream, upstream.text("url", most=500), namespace), ""
+
+
+def integration_of(reference: Fields, namespace: str, look_up: LookUp) -> tuple[str, str]:
+    """The address of an Integration of either group, and its name in words."""
+    if not reference.has("name"):
+        reference.missing("name", "Name the Integration.")
+    name = reference.text("name", like=DNS_NAME, hint="Use the name as the object has it.")
+    namespace = reference.text("namespace", namespace, like=SLUG, hint=SLUG_HINT)
+    port = reference.number("port", most=65_535)
+    if not name:
+        return "", ""
+    # Both are always asked for, so that either one is noticed when it comes or goes.
+    found = [obj for kind in INTEGRATIONS if (obj := look_up(kind, namespace, name))]
+    if not found:
+        message = f"Integration {namespace}/{name} is not there"
+        reference.report.add(
+            reference.at("name"), message, "Create it, or name another one. Portico will notice."
+        )
+        return "", ""
+    ports = ports_of(found[0], Report(found[0]))
+    if port and port not in ports:
+        listed = ", ".join(map(str, ports[:20]))
+        wanted = f"a port of the Integration: {listed}"
+        reference.wrong("port", port, wanted, f"Give one of {listed}, or leave the port out.")
+    url = service_url(service_name(found[0]), namespace, port or ports[0])
+    return url, f"Integration {namespace}/{name}"
 
 
 def service_of(service: Fields, namespace: str) -> str:
@@ -294,11 +341,11 @@ SOURCES = (
     ),
     Source(
         kind=API,
-        depends_on=(CONFIG_MAP,),
+        depends_on=(CONFIG_MAP, *INTEGRATIONS),
         read=read_api,
         about=About(
             publisher="Portico",
-            reads="Everything in the object, and its definition: inline or from a ConfigMap.",
+            reads="Everything in the object, the Integrations it names, and its definition: inline, from a ConfigMap or from an address.",
             enforced="Base path, upstreams, security, scopes, plans and mediation.",
         ),
     ),

@@ -11,6 +11,7 @@ import pytest
 from apis.sources import (
     Condition,
     Cors,
+    DefinitionAddress,
     DefinitionText,
     HeaderRules,
     Mediation,
@@ -214,7 +215,11 @@ def test_wrong_value_is_a_problem_of_its_field(path, value):
         ({"publication": {"deprecated": True, "successor": "v1"}}, "spec.publication.successor"),
         ({"publication": {"deprecated": True, "sunset": "2019-02-31"}}, "spec.publication.sunset"),
         ({"definition": {"inline": "a", "url": "https://x"}}, "spec.definition"),
-        ({"definition": {"url": "https://x"}}, "spec.definition.url"),
+        ({"definition": {"url": "ftp://x"}}, "spec.definition.url"),
+        ({"definition": {"url": "https://user:secret@x.example"}}, "spec.definition.url"),
+        ({"definition": {"url": "https://x.example?a=b"}}, "spec.definition.url"),
+        ({"definition": {"url": "http://169.254.169.254/latest"}}, "spec.definition.url"),
+        ({"definition": {"url": 7}}, "spec.definition.url"),
         ({"definition": {"configMapRef": {}}}, "spec.definition.configMapRef.name"),
         ({"definition": {"configMapRef": {"name": "gone"}}}, "spec.definition.configMapRef.name"),
         (
@@ -242,6 +247,18 @@ def test_name_that_is_no_slug_needs_a_key():
 def test_object_without_spec_is_a_problem():
     assert "spec.version" in fields(reading(make(API, "orders")))
     assert "spec" in fields(reading(make(API, "orders", spec=["x"])))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://x.example/openapi.json", "https://x.example/openapi.json"),
+        ("https://x.example/docs/", "https://x.example/docs/"),
+        ("http://orders:8080/openapi.json", "http://orders.shop.svc:8080/openapi.json"),
+    ],
+)
+def test_definition_at_an_address_is_left_to_be_fetched(url, expected):
+    assert published(api(definition={"url": url})).definition == DefinitionAddress(expected, url)
 
 
 def test_definition_in_a_config_map():
