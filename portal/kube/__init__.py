@@ -5,7 +5,7 @@ from portal.kube.clusters import get_cluster, get_clusters
 from portal.kube.directory import ManifestDirectory
 from portal.kube.errors import AccessDenied, KindNotInstalled, VersionExpired
 from portal.kube.kubernetes import KubernetesCluster
-from portal.kube.objects import EventType, Kind, KubeObject, Listing, Unreadable, WatchEvent
+from portal.kube.objects import EventType, Kind, KubeObject, Listing, Page, Unreadable, WatchEvent
 
 __all__ = [
     "FIELD_MANAGER",
@@ -18,6 +18,7 @@ __all__ = [
     "KubernetesCluster",
     "Listing",
     "ManifestDirectory",
+    "Page",
     "Unreadable",
     "VersionExpired",
     "WatchEvent",

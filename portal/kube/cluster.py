@@ -1,10 +1,10 @@
 """What Portico asks of a cluster. `tests/kube/test_contract.py` holds both implementations to it."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from portal.kube.objects import Kind, KubeObject, Listing, WatchEvent
+from portal.kube.objects import Kind, KubeObject, Listing, Page, WatchEvent
 
 FIELD_MANAGER = "portico"
 
@@ -20,11 +20,45 @@ class Cluster(Protocol):
     def name(self) -> str:
         """What the settings call this cluster."""
 
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces that Portico was told to read here, () for all. Whoever lists or watches goes by them."""
+
+    def wants(self, kind: Kind) -> bool:
+        """Whether Portico was told to read this kind here."""
+
+    def installed(self, kinds: Iterable[Kind]) -> frozenset[Kind]:
+        """Which of these the cluster serves. Cheap enough to be asked every few seconds."""
+
     def list(self, kind: Kind, *, namespace: str | None = None, page_size: int = 500) -> Listing:
         """Read all objects of a kind, of one namespace or (None) of all, in pages. Whole, or an error."""
 
+    def pages(
+        self,
+        kind: Kind,
+        *,
+        namespace: str | None = None,
+        page_size: int = 500,
+        metadata_only: bool = False,
+    ) -> Iterator[Page]:
+        """Yield what `list` reads page by page, so that no more than one page need be held. At least one page.
+
+        All pages are of one moment, that of their `resource_version`. Nothing is known to be gone before the last page
+        came: any error, VersionExpired among them, makes what was read a part, and the caller starts again.
+        With `metadata_only` the bodies have apiVersion, kind and metadata alone.
+        """
+
+    def version(self, kind: Kind, *, namespace: str | None = None) -> str:
+        """Return the resource version of now, to watch from, without reading the objects."""
+
     def watch(
-        self, kind: Kind, *, since: str, timeout: float, namespace: str | None = None
+        self,
+        kind: Kind,
+        *,
+        since: str,
+        timeout: float,
+        namespace: str | None = None,
+        metadata_only: bool = False,
     ) -> Iterator[WatchEvent]:
         """Yield the changes after a resource version, and end after `timeout` seconds.
 
@@ -44,6 +78,13 @@ class Cluster(Protocol):
 
     def patch_status(self, kind: Kind, *, namespace: str, name: str, status: Mapping[str, Any]) -> KubeObject:
         """Set Portico's part of the status; the rest of the object stays untouched whatever `status` holds."""
+
+    def record_event(self, obj: KubeObject, *, reason: str, message: str, warning: bool) -> None:
+        """Tell those who look at the object in the cluster what Portico found, as an Event beside it.
+
+        `reason` is one CamelCase word. The same reason and message for the same object is one Event that counts. A
+        folder has no Events: there it is one line in the log.
+        """
 
     def delete(self, kind: Kind, *, namespace: str, name: str, uid: str = "") -> None:
         """Delete one object, if `uid` is given only that incarnation of it (else Conflict). Raises NotFound."""

@@ -1,10 +1,12 @@
 """A folder of YAML as a cluster: the embedded default, and a portal that is fed from Git."""
 
 import json
+import logging
+import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,17 @@ from portal.kube.objects import (
     Kind,
     KubeObject,
     Listing,
+    Page,
     Unreadable,
     WatchEvent,
+    metadata_of,
     read_object,
+    wanted,
 )
 from portal.kube.records import Records, write_whole
 from portal.kube.snapshot import DEFAULT_NAMESPACE, Entry, Snapshot, compile_snapshot, is_of
+
+logger = logging.getLogger(__name__)
 
 POLL = 0.25
 _HISTORY = 16
@@ -38,8 +45,18 @@ class ManifestDirectory:
     Kinds need no installation, and nothing checks an object against its schema: its adapter says what is wrong.
     """
 
-    def __init__(self, name: str, *, path: Path, state: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        path: Path,
+        state: Path,
+        namespaces: tuple[str, ...] = (),
+        kinds: tuple[str, ...] = (),
+    ) -> None:
         self._name = name
+        self._namespaces = namespaces
+        self._kinds = kinds
         self._path = path
         self._folder = Folder(path)
         self._records = Records(state)
@@ -52,23 +69,66 @@ class ManifestDirectory:
     def name(self) -> str:
         return self._name
 
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        return self._namespaces
+
+    def wants(self, kind: Kind) -> bool:
+        return wanted(kind, self._kinds)
+
+    def installed(self, kinds: Iterable[Kind]) -> frozenset[Kind]:
+        return frozenset(kinds)
+
     def list(self, kind: Kind, *, namespace: str | None = None, page_size: int = 500) -> Listing:
+        (page,) = self.pages(kind, namespace=namespace, page_size=sys.maxsize)
+        return Listing(kind, page.resource_version, page.objects, page.unreadable)
+
+    def pages(
+        self,
+        kind: Kind,
+        *,
+        namespace: str | None = None,
+        page_size: int = 500,
+        metadata_only: bool = False,
+    ) -> Iterator[Page]:
         snapshot = self._snapshot()
         found = [
             read
             for (place, _), read in sorted(snapshot.of_kind(kind).items())
             if namespace is None or not kind.namespaced or place == namespace
         ]
-        return Listing(
-            kind=kind,
-            resource_version=snapshot.version,
-            objects=tuple(read for read in found if isinstance(read, KubeObject)),
-            unreadable=(*(read for read in found if isinstance(read, Unreadable)), *snapshot.nameless(kind)),
-        )
+        reads = [*found, *snapshot.nameless(kind)]
+        for start in range(0, max(1, len(reads)), page_size):
+            part = reads[start : start + page_size]
+            yield Page(
+                kind,
+                snapshot.version,
+                tuple(
+                    _cut(read, metadata_only=metadata_only) for read in part if isinstance(read, KubeObject)
+                ),
+                tuple(read for read in part if isinstance(read, Unreadable)),
+            )
+
+    def version(self, kind: Kind, *, namespace: str | None = None) -> str:
+        return self._snapshot().version
 
     def watch(
-        self, kind: Kind, *, since: str, timeout: float, namespace: str | None = None
+        self,
+        kind: Kind,
+        *,
+        since: str,
+        timeout: float,
+        namespace: str | None = None,
+        metadata_only: bool = False,
     ) -> Iterator[WatchEvent]:
+        for event in self._events(kind, since, timeout, namespace):
+            yield (
+                event
+                if event.object is None
+                else replace(event, object=_cut(event.object, metadata_only=metadata_only))
+            )
+
+    def _events(self, kind: Kind, since: str, timeout: float, namespace: str | None) -> Iterator[WatchEvent]:
         deadline = time.monotonic() + timeout
         with self._lock:
             before = self._history.get(since)
@@ -127,6 +187,10 @@ class ManifestDirectory:
                     if record.uid == found.uid:
                         records[key] = replace(record, status=_plain(dict(status)))
             return self.get(kind, namespace=namespace, name=name)
+
+    def record_event(self, obj: KubeObject, *, reason: str, message: str, warning: bool) -> None:
+        level = logging.WARNING if warning else logging.INFO
+        logger.log(level, "%s %s (%s): %s: %s", obj.kind.kind, obj.name, obj.origin, reason, message[:1000])
 
     def delete(self, kind: Kind, *, namespace: str, name: str, uid: str = "") -> None:
         with self._lock:
@@ -203,6 +267,10 @@ class ManifestDirectory:
             file.unlink()
         except OSError as error:
             raise AccessDenied(f"Portico may not delete {file}: {error.strerror}.") from None
+
+
+def _cut(read: KubeObject, *, metadata_only: bool) -> KubeObject:
+    return replace(read, body=metadata_of(read.body)) if metadata_only else read
 
 
 def _changes(kind: Kind, before: Snapshot, now: Snapshot, namespace: str | None) -> Iterator[WatchEvent]:

@@ -4,6 +4,7 @@ import enum
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from portal import safeyaml
@@ -98,6 +99,21 @@ class Listing:
         return all(problem.name for problem in self.unreadable)
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a listing. `resource_version` is that of the whole, the same on every page."""
+
+    kind: Kind
+    resource_version: str
+    objects: tuple[KubeObject, ...]
+    unreadable: tuple[Unreadable, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """As Listing.complete, for this page: a listing is complete if all its pages are."""
+        return all(problem.name for problem in self.unreadable)
+
+
 class EventType(enum.StrEnum):
     """What happened. A BOOKMARK says only that all up to its resource version has been seen."""
 
@@ -122,6 +138,21 @@ class WatchEvent:
     name: str = ""
     object: KubeObject | None = None
     problem: Unreadable | None = None
+
+
+def wanted(kind: Kind, patterns: tuple[str, ...]) -> bool:
+    """Whether one of the patterns ("portico.dev/v1alpha1/Api", "dp.wso2.com/*", "v1/ConfigMap") is of this kind.
+
+    No patterns mean every kind; `*` stands for any text.
+    """
+    return not patterns or any(fnmatchcase(str(kind), pattern) for pattern in patterns)
+
+
+def metadata_of(body: Any) -> Any:
+    """The body cut down to apiVersion, kind and metadata."""
+    if not isinstance(body, dict):
+        return body
+    return {part: body[part] for part in ("apiVersion", "kind", "metadata") if part in body}
 
 
 def read_object(

@@ -94,13 +94,15 @@ def test_conflict_names_the_other_manager(kubernetes, kubernetes_cluster, namesp
         kubernetes_cluster.apply(API, api(namespace, "orders", summary="ours"))
 
 
-def test_field_manager_is_portico(kubernetes_cluster, namespace) -> None:
-    made = kubernetes_cluster.apply(API, api(namespace, "orders"))
+def test_field_manager_is_portico(kubernetes, kubernetes_cluster, namespace) -> None:
+    kubernetes_cluster.apply(API, api(namespace, "orders"))
     status = {"observedGeneration": 1}
-    made = kubernetes_cluster.patch_status(API, namespace=namespace, name="orders", status=status)
+    kubernetes_cluster.patch_status(API, namespace=namespace, name="orders", status=status)
+    path = f"/apis/portico.dev/v1alpha1/namespaces/{namespace}/apis/orders"
+    _, made = kubernetes.request("GET", path)
     managers = {
         (entry["manager"], entry.get("subresource", ""), entry["operation"])
-        for entry in made.body["metadata"]["managedFields"]
+        for entry in made["metadata"]["managedFields"]
     }
     assert managers == {(FIELD_MANAGER, "", "Apply"), (FIELD_MANAGER, "status", "Apply")}
 
