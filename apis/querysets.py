@@ -33,7 +33,7 @@ class ApiVersionQuerySet(models.QuerySet["ApiVersion"]):
 
     def served(self) -> Self:
         """What the gateway lets calls through to."""
-        return self.filter(status__in=self.model.SERVED, withdrawn_at__isnull=True)
+        return self.filter(status__in=self.model.SERVED, withdrawn_at__isnull=True, definition_pending=False)
 
     def visible_to(self, user: Viewer) -> Self:
         """Versions of visible APIs; what is not on sale only for the owning team and admins."""

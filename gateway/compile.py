@@ -84,7 +84,9 @@ def catalog() -> Catalog:
     """Read every version that is served or blocked. A version that cannot be served is left out, with the reason."""
     rows = (
         ApiVersion.objects.filter(
-            withdrawn_at__isnull=True, status__in=[*ApiVersion.SERVED, Publication.BLOCKED]
+            withdrawn_at__isnull=True,
+            definition_pending=False,
+            status__in=[*ApiVersion.SERVED, Publication.BLOCKED],
         )
         .select_related("api")
         .defer(

@@ -123,7 +123,11 @@ def _version_probes(version: ApiVersion) -> list[Probe]:
 
 
 def _current(version: ApiVersion) -> bool:
-    return not version.withdrawn_at and version.status in {*ApiVersion.SERVED, Publication.BLOCKED}
+    return (
+        not version.withdrawn_at
+        and not version.definition_pending
+        and version.status in {*ApiVersion.SERVED, Publication.BLOCKED}
+    )
 
 
 def _stranger_gets(version: ApiVersion) -> tuple[int, tuple[str, ...]]:

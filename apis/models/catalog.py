@@ -1,4 +1,4 @@
-"""What publishers offer, as read from the cluster, and the record of reading it."""
+"""The catalog: APIs, their versions, definitions and operations."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -11,10 +11,12 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from apis.querysets import ApiQuerySet, ApiVersionQuerySet
 from portal.accounts.models import Team
 from portal.transitions import HasStatus
 
-from .querysets import ApiQuerySet, ApiVersionQuerySet, PlanQuerySet, SyncProblemQuerySet
+from .plans import Plan, PlanApproval
+from .reference import ObjectReference
 
 
 class Environment(models.TextChoices):
@@ -34,90 +36,6 @@ class Visibility(models.TextChoices):
     PUBLIC = "public", "Public: everybody, without signing in"
     INTERNAL = "internal", "Internal: everybody who is signed in"
     TEAM = "team", "Team: the owning team only"
-
-
-class ObjectReference(models.Model):
-    """The Kubernetes object a row was read from. Matched by cluster, kind, namespace and name; the UID tells a re-creation."""
-
-    cluster = models.CharField(max_length=63)
-    kind = models.CharField(max_length=140, help_text="group/version/Kind")
-    namespace = models.CharField(max_length=63, blank=True)
-    object_name = models.CharField(max_length=253)
-    uid = models.CharField(max_length=64, blank=True)
-    generation = models.BigIntegerField(default=0)
-
-    class Meta:
-        abstract = True
-
-    @property
-    def object_path(self) -> str:
-        """`namespace/name`, or the name alone for a cluster-scoped object."""
-        return f"{self.namespace}/{self.object_name}" if self.namespace else self.object_name
-
-
-class PlanApproval(models.TextChoices):
-    AUTOMATIC = "automatic"
-    MANUAL = "manual"
-
-
-class QuotaPeriod(models.TextChoices):
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-
-
-class Plan(ObjectReference):
-    """Named limits: `rate_requests` per `rate_seconds` with `burst` at once, and a quota per calendar period."""
-
-    slug = models.SlugField(max_length=63, unique=True)
-    key = models.CharField(
-        max_length=253, blank=True, help_text="What the APIs of its namespace, or of its cluster, name it by."
-    )
-    name = models.CharField(max_length=120)
-    description = models.TextField(blank=True)
-    rate_requests = models.PositiveIntegerField()
-    rate_seconds = models.PositiveIntegerField()
-    burst = models.PositiveIntegerField()
-    quota_requests = models.PositiveBigIntegerField(null=True)
-    quota_period = models.CharField(max_length=5, choices=QuotaPeriod, blank=True)
-    approval = models.CharField(max_length=9, choices=PlanApproval, default=PlanApproval.MANUAL)
-    content_hash = models.CharField(max_length=64, blank=True)
-    withdrawn_at = models.DateTimeField(null=True)
-
-    objects = PlanQuerySet.as_manager()
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["rate_requests", "slug"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["cluster", "kind", "namespace", "object_name"], name="plan_one_per_object"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(rate_requests__gt=0, rate_seconds__gt=0, burst__gt=0),
-                name="plan_rate_positive",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(quota_requests__isnull=True, quota_period="")
-                | models.Q(quota_requests__gt=0, quota_period__in=QuotaPeriod.values),
-                name="plan_quota_has_period",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def public_id(self) -> str:
-        return self.slug
-
-    @property
-    def rate_text(self) -> str:
-        unit = {1: "second", 60: "minute", 3600: "hour"}.get(self.rate_seconds, f"{self.rate_seconds} s")
-        return f"{self.rate_requests:,} a {unit}"
-
-    @property
-    def quota_text(self) -> str:
-        return f"{self.quota_requests:,} a {self.quota_period}" if self.quota_requests else ""
 
 
 class Api(models.Model):
@@ -215,6 +133,14 @@ class ApiVersion(ObjectReference, HasStatus):
     conditions = models.JSONField(default=list)
     plans = models.ManyToManyField(Plan, related_name="versions", blank=True)
     document = models.ForeignKey("Document", null=True, on_delete=models.SET_NULL, related_name="+")
+    definition_pending = models.BooleanField(
+        default=False,
+        help_text="Listed by a first load; until its definition is read, the gateway does not serve it.",
+    )
+    definition_url = models.CharField(
+        max_length=2000, blank=True, help_text="Where the definition is fetched from, again and again."
+    )
+    definition_etag = models.CharField(max_length=200, blank=True)
     wants_approval = models.CharField(max_length=9, choices=PlanApproval, default=PlanApproval.MANUAL)
     sunset_on = models.DateField(null=True)
     successor = models.CharField(max_length=64, blank=True)
@@ -265,7 +191,7 @@ class ApiVersion(ObjectReference, HasStatus):
 
     @property
     def served(self) -> bool:
-        return self.status in self.SERVED and self.withdrawn_at is None
+        return self.status in self.SERVED and self.withdrawn_at is None and not self.definition_pending
 
     @property
     def base_urls(self) -> dict[str, str]:
@@ -328,112 +254,3 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
-
-
-class SyncRun(models.Model):
-    """One pass over a cluster."""
-
-    class Outcome(models.TextChoices):
-        RUNNING = "running"
-        COMPLETE = "complete"
-        FAILED = "failed"
-
-    cluster = models.CharField(max_length=63)
-    started_at = models.DateTimeField(default=timezone.now, editable=False)
-    finished_at = models.DateTimeField(null=True)
-    outcome = models.CharField(max_length=8, choices=Outcome, default=Outcome.RUNNING)
-    message = models.TextField(blank=True)
-    # {"seen": 9, "created": 0, "updated": 1, "unchanged": 8, "withdrawn": 0, "problems": 1}
-    counts = models.JSONField(default=dict)
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["-started_at", "-id"]
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["cluster", "-started_at"], name="run_by_cluster")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.cluster} {self.started_at:%Y-%m-%d %H:%M:%S} {self.outcome}"
-
-
-class SyncProblem(ObjectReference):
-    """One thing about one object that could not be read, with a message its author can act on. Gone once it is mended."""
-
-    field = models.CharField(max_length=200, blank=True)
-    message = models.TextField()
-    remedy = models.TextField(blank=True)
-    origin = models.CharField(
-        max_length=500, blank=True, help_text="file:line, where the object comes from a folder."
-    )
-    first_seen_at = models.DateTimeField(default=timezone.now, editable=False)
-    last_seen_at = models.DateTimeField(default=timezone.now)
-
-    objects = SyncProblemQuerySet.as_manager()
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["-first_seen_at", "-id"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["cluster", "kind", "namespace", "object_name", "field"], name="problem_once_per_field"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.object_path} {self.field}: {self.message}"
-
-
-class Dependency(models.Model):
-    """What an object was read with: `kind`, `namespace` and `name` of the other one, and the object to read again."""
-
-    cluster = models.CharField(max_length=63)
-    kind = models.CharField(max_length=140)
-    namespace = models.CharField(max_length=63, blank=True)
-    name = models.CharField(max_length=253)
-    owner_kind = models.CharField(max_length=140)
-    owner_namespace = models.CharField(max_length=63, blank=True)
-    owner_name = models.CharField(max_length=253)
-
-    class Meta:
-        verbose_name_plural = "dependencies"
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=[
-                    "cluster",
-                    "kind",
-                    "namespace",
-                    "name",
-                    "owner_kind",
-                    "owner_namespace",
-                    "owner_name",
-                ],
-                name="dependency_once",
-            ),
-        ]
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(
-                fields=["cluster", "owner_kind", "owner_namespace", "owner_name"], name="dependency_by_owner"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.owner_kind} {self.owner_namespace}/{self.owner_name} needs {self.kind} {self.namespace}/{self.name}"
-
-
-class WatchState(models.Model):
-    """How the watch of one kind of one cluster stands."""
-
-    cluster = models.CharField(max_length=63)
-    kind = models.CharField(max_length=140, help_text="group/version/Kind")
-    installed = models.BooleanField(default=True, help_text="The cluster serves this kind.")
-    connected_since = models.DateTimeField(null=True)
-    last_event_at = models.DateTimeField(null=True)
-    message = models.TextField(blank=True, help_text="Why it is not connected.")
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["cluster", "kind"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["cluster", "kind"], name="watch_state_once"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.cluster} {self.kind}"

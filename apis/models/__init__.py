@@ -1,0 +1,49 @@
+"""What publishers offer, as read from the cluster, and the record of reading it."""
+
+from .catalog import (
+    FORMAT_NAMES,
+    Api,
+    ApiType,
+    ApiVersion,
+    Document,
+    Environment,
+    Operation,
+    Publication,
+    Visibility,
+)
+from .plans import Plan, PlanApproval, QuotaPeriod
+from .reference import ObjectReference
+from .sync import (
+    Backend,
+    Change,
+    ClusterAccess,
+    Dependency,
+    SeenObject,
+    SyncProblem,
+    SyncRun,
+    WatchState,
+)
+
+__all__ = [
+    "FORMAT_NAMES",
+    "Api",
+    "ApiType",
+    "ApiVersion",
+    "Backend",
+    "Change",
+    "ClusterAccess",
+    "Dependency",
+    "Document",
+    "Environment",
+    "ObjectReference",
+    "Operation",
+    "Plan",
+    "PlanApproval",
+    "Publication",
+    "QuotaPeriod",
+    "SeenObject",
+    "SyncProblem",
+    "SyncRun",
+    "Visibility",
+    "WatchState",
+]
