@@ -1,0 +1,239 @@
+"""Fetch a definition from the address that its object states.
+
+Whoever may write an object chooses the address, and whoever answers there the bytes. So `apis.sync.hosts` says which
+hosts are called, redirects stay on the host, and time, size and inflation have limits.
+"""
+
+import http.client
+import io
+import re
+import socket
+import ssl
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from apis.sources import DefinitionAddress
+from portal.errors import ClusterUnavailable, Invalid, PorticoError
+from portal.safeyaml import MAX_BYTES
+
+from .hosts import Deadline, Host, host_of
+
+SECONDS = 10.0
+MAX_REDIRECTS = 3
+REDIRECTS = (301, 302, 303, 307, 308)
+BLOCK = 64 * 1024
+ETAG = re.compile(r'(W/)?"[\x21\x23-\x7e]{0,200}"')
+ACCEPT = "application/json, application/yaml, text/yaml, text/plain, */*;q=0.5"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The text, and the tag by which a later call asks whether it is still the same ("" if the server gives none)."""
+
+    text: str
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """The text is still the one of the tag that was sent."""
+
+
+def fetch(address: DefinitionAddress, *, etag: str = "", seconds: float = SECONDS) -> Fetched | NotModified:
+    """What stands at the address: at most 20 MB, within `seconds` for everything together.
+
+    Raises Invalid where the object's author or the server's has to mend something, ClusterUnavailable where asking
+    again later may help.
+    """
+    try:
+        return followed(address.url, etag, Deadline(seconds))
+    except PorticoError as error:
+        raise type(error)(f"{address.url}: {error.message}", remedy=error.remedy) from None
+    except TimeoutError:
+        trouble = f"no whole answer within {seconds:g} seconds"
+    except ssl.SSLCertVerificationError as error:
+        remedy = (
+            "Let the server show a certificate that Portico's machine trusts, or use http inside the cluster."
+        )
+        message = f"{address.url}: its certificate is not trusted ({error.verify_message})"
+        raise Invalid(message, remedy=remedy) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        trouble = f"no usable answer ({getattr(error, 'strerror', None) or type(error).__name__})"
+    remedy = "See that the server runs and can be reached from Portico. It is asked again by itself."
+    raise ClusterUnavailable(f"{address.url}: {trouble}", remedy=remedy) from None
+
+
+def followed(url: str, etag: str, deadline: Deadline) -> Fetched | NotModified:
+    """The answer at the end of the redirects."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise Invalid(
+            "it is not an http or https address", remedy="Give one, with a host and without a user."
+        )
+    host = host_of(parts.hostname, deadline)
+    for _ in range(MAX_REDIRECTS + 1):
+        with answered(parts, host, etag, deadline) as response:
+            if response.status not in REDIRECTS:
+                return read(response, etag)
+            parts = redirected(parts, response.getheader("Location", ""))
+    raise Invalid(
+        f"it redirects more than {MAX_REDIRECTS} times",
+        remedy="Give the address where the definition really is.",
+    )
+
+
+@contextmanager
+def answered(
+    parts: SplitResult, host: Host, etag: str, deadline: Deadline
+) -> Iterator[http.client.HTTPResponse]:
+    """One GET on a connection of its own, its status and headers read."""
+    secure = parts.scheme == "https"
+    sock = host.connect(parts.port or (443 if secure else 80), deadline)
+    with closing(secured(sock, host.name, deadline) if secure else sock) as connected:
+        connection = http.client.HTTPConnection(host.name)
+        connection.sock = cast("socket.socket", Wire(connected, deadline))
+        headers = {"Host": parts.netloc, "Accept": ACCEPT, "Accept-Encoding": "gzip", "Connection": "close"}
+        headers["User-Agent"] = "Portico"
+        if ETAG.fullmatch(etag):
+            headers["If-None-Match"] = etag
+        connection.request(
+            "GET", parts._replace(scheme="", netloc="", fragment="").geturl() or "/", headers=headers
+        )
+        yield connection.getresponse()
+
+
+def secured(sock: socket.socket, name: str, deadline: Deadline) -> ssl.SSLSocket:
+    """TLS over a connection, the server's certificate checked for the host's name."""
+    try:
+        sock.settimeout(deadline.left())
+        return ssl.create_default_context().wrap_socket(sock, server_hostname=name)
+    except BaseException:
+        sock.close()
+        raise
+
+
+class Wire:
+    """A socket whose every read and write has only what is left of the time. As much of one as http.client uses."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def sendall(self, data: bytes) -> None:
+        """Send all of it in time."""
+        self._sock.settimeout(self._deadline.left())
+        self._sock.sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """What arrives."""
+        return io.BufferedReader(Arriving(self._sock, self._deadline), BLOCK)
+
+    def close(self) -> None:
+        """The socket outlives the connection that http.client closes before its answer is read."""
+
+
+class Arriving(io.RawIOBase):
+    """The bytes that a socket receives before the deadline."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer with what has come. Raises TimeoutError."""
+        self._sock.settimeout(self._deadline.left())
+        return self._sock.recv_into(buffer)
+
+
+def redirected(parts: SplitResult, location: str) -> SplitResult:
+    """Where a redirect leads: to the same host, and not away from https."""
+    target = urlsplit(urljoin(parts.geturl(), location))
+    allowed = ("https",) if parts.scheme == "https" else ("http", "https")
+    if (
+        not location
+        or target.scheme not in allowed
+        or target.hostname != parts.hostname
+        or "@" in target.netloc
+    ):
+        raise Invalid(
+            "it redirects to another host", remedy="Give the address where the definition really is."
+        )
+    return target
+
+
+def read(response: http.client.HTTPResponse, etag: str) -> Fetched | NotModified:
+    """The text of a good answer. Raises for every other."""
+    status = response.status
+    if status == 304 and etag:
+        return NotModified()
+    if status in (408, 425, 429) or status >= 500:
+        remedy = "See what is wrong with the server. It is asked again by itself."
+        raise ClusterUnavailable(f"the server answers {status}", remedy=remedy)
+    if status != 200:
+        raise Invalid(
+            f"the server answers {status}",
+            remedy="Give the address where it serves the definition to everybody.",
+        )
+    given = response.getheader("ETag", "")
+    return Fetched(text_of(response), given if ETAG.fullmatch(given) else "")
+
+
+def text_of(response: http.client.HTTPResponse) -> str:
+    """The body as text, unpacked; never more than a definition may have."""
+    encoding = response.getheader("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip", "x-gzip"):
+        raise Invalid(f"it is packed as {encoding[:40]}", remedy="Let the server send it plain or as gzip.")
+    try:
+        raw = unpacked(response) if encoding != "identity" else plain(response)
+        return raw.decode("utf-8-sig")
+    except zlib.error:
+        message, remedy = "it is no whole gzip", "Let the server send it plain or as gzip."
+    except UnicodeDecodeError:
+        message, remedy = "it is no text in UTF-8", "Let the server send the definition's text in UTF-8."
+    raise Invalid(message, remedy=remedy)
+
+
+def plain(response: http.client.HTTPResponse) -> bytes:
+    """The bytes of the body."""
+    if (response.length or 0) > MAX_BYTES:
+        raise too_large()
+    return b"".join(blocks(response))
+
+
+def unpacked(response: http.client.HTTPResponse) -> bytes:
+    """The bytes that a gzip body holds. Raises zlib.error where it breaks off."""
+    inflater = zlib.decompressobj(wbits=31)
+    found = bytearray()
+    for block in blocks(response):
+        found += inflater.decompress(block, MAX_BYTES + 1 - len(found))
+        if len(found) > MAX_BYTES:
+            raise too_large()
+    if not inflater.eof or inflater.unused_data:
+        raise zlib.error("not one whole stream")
+    return bytes(found)
+
+
+def blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The body in blocks. Raises IncompleteRead where the server promised more."""
+    size = 0
+    while block := response.read(BLOCK):
+        size += len(block)
+        if size > MAX_BYTES:
+            raise too_large()
+        yield block
+    # http.client itself says so only to those who read everything at once.
+    if response.length:
+        raise http.client.IncompleteRead(b"", response.length)
+
+
+def too_large() -> Invalid:
+    """The limit of every definition."""
+    return Invalid("it is larger than 20 MB", remedy="Split it, or leave out examples.")
