@@ -60,15 +60,29 @@ def _variables() -> Iterator[tuple[str, str, str]]:
             isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.startswith("env_")
         ):
             continue
-        name = node.args[0] if node.args else None
-        if not isinstance(name, ast.Constant) or name.value in seen:
+        name = _variable(node.args[0]) if node.args else ""
+        if not name or name in seen:
             continue
-        seen.add(name.value)
+        seen.add(name)
         given = node.args[1:] + [keyword.value for keyword in node.keywords]
         default = f"`{ast.unparse(given[0])}`" if given else "none"
         above = lines[node.lineno - 2].strip()
         comment = above.lstrip("# ") if above.startswith("# ") and "----" not in above else ""
-        yield str(name.value), default.replace("|", "\\|"), comment
+        yield name, default.replace("|", "\\|"), comment
+
+
+def _variable(given: ast.expr) -> str:
+    """The variable's name as written; what the settings put into it as `<CLUSTER>`. "" for what is no literal."""
+    parts = given.values if isinstance(given, ast.JoinedStr) else [given]
+    names = [node.id for part in parts for node in ast.walk(part) if isinstance(node, ast.Name)]
+    texts = [
+        f"<{names.pop(0).upper()}>"
+        if isinstance(part, ast.FormattedValue) and names
+        else ast.literal_eval(part)
+        for part in parts
+        if isinstance(part, ast.Constant | ast.FormattedValue)
+    ]
+    return "".join(texts)
 
 
 def _roles() -> str:

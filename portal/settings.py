@@ -5,6 +5,7 @@ sets) makes its own and keeps it in the state directory.
 """
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -82,23 +83,75 @@ CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
 _https = PORTAL_URL.startswith("https://")
 
 # ---- clusters -----------------------------------------------------------------------------------------------------
-# name -> how to reach it. One by default: PORTICO_CLUSTER is `directory:<path>`, `kubeconfig:<path>` or `in-cluster`.
-CLUSTER_NAME = env_str("PORTICO_CLUSTER_NAME", "demo" if DEMO else "default")
+# Several clusters by name, `prod,git`; each then has its own variables with its name in them, hyphens as underscores.
+_cluster_names = env_list("PORTICO_CLUSTERS")
+# What the one cluster is called where PORTICO_CLUSTERS names none.
+CLUSTER_NAME = (_cluster_names or [env_str("PORTICO_CLUSTER_NAME", "demo" if DEMO else "default")])[0]
+_DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_KIND_PATTERN = re.compile(r"[A-Za-z0-9.*-]+(/[A-Za-z0-9.*-]+){0,2}")
 
 
-def _cluster(text: str) -> dict[str, str]:
+def _cluster(
+    variable: str, text: str, namespaces: list[str], kinds: list[str], *, state: Path, context: str = ""
+) -> dict[str, str | tuple[str, ...]]:
+    """How to reach one cluster, and which namespaces and kinds of it are read (none named: all)."""
     kind, _, path = text.partition(":")
-    if kind not in {"directory", "kubeconfig", "in-cluster"} or (kind != "in-cluster" and not path):
+    if kind not in {"directory", "kubeconfig", "in-cluster"} or (kind == "in-cluster") == bool(path):
         raise ImproperlyConfigured(
-            f"PORTICO_CLUSTER is {text!r}: use directory:<path>, kubeconfig:<path> or in-cluster."
+            f"{variable} is {text!r}: use directory:<path>, kubeconfig:<path>[#context] or in-cluster."
         )
+    for suffix, words, pattern, like in (
+        ("NAMESPACES", namespaces, _DNS_LABEL, "a namespace, such as shop"),
+        ("KINDS", kinds, _KIND_PATTERN, "a kind, such as portico.dev/v1alpha1/Api or dp.wso2.com/*"),
+    ):
+        for word in words:
+            if not pattern.fullmatch(word):
+                raise ImproperlyConfigured(f"{variable}_{suffix} has {word!r}, which is not {like}.")
+    read: dict[str, str | tuple[str, ...]] = {"namespaces": tuple(namespaces), "kinds": tuple(kinds)}
     if kind == "directory":
-        return {"kind": "directory", "path": str(Path(path).resolve()), "state": str(STATE_DIR / "cluster")}
-    return {"kind": "kubernetes", "kubeconfig": path, "context": env_str("PORTICO_CLUSTER_CONTEXT", "")}
+        return {"kind": "directory", "path": str(Path(path).resolve()), "state": str(state), **read}
+    path, _, own_context = path.partition("#")
+    return {"kind": "kubernetes", "kubeconfig": path, "context": own_context or context, **read}
+
+
+def _named_cluster(name: str) -> dict[str, str | tuple[str, ...]]:
+    if _cluster_names.count(name) > 1:
+        raise ImproperlyConfigured(f"PORTICO_CLUSTERS names {name} twice.")
+    if not _DNS_LABEL.fullmatch(name):
+        raise ImproperlyConfigured(
+            f"PORTICO_CLUSTERS has {name!r}: use small letters, digits and hyphens, at most 63."
+        )
+    cluster = name.upper().replace("-", "_")
+    return _cluster(
+        f"PORTICO_CLUSTER_{cluster}",
+        # Of each of PORTICO_CLUSTERS: `directory:<path>`, `kubeconfig:<path>[#context]` or `in-cluster`.
+        env_str(f"PORTICO_CLUSTER_{cluster}", ""),
+        # The namespaces that are read, `shop,billing`; empty for all.
+        env_list(f"PORTICO_CLUSTER_{cluster}_NAMESPACES"),
+        # The kinds that are read, `portico.dev/v1alpha1/Api,dp.wso2.com/*`; empty for all.
+        env_list(f"PORTICO_CLUSTER_{cluster}_KINDS"),
+        state=STATE_DIR / "cluster" / name,
+    )
 
 
 DEMO_MANIFESTS = BASE_DIR / "deploy" / "demo" / "manifests"
-CLUSTERS = {CLUSTER_NAME: _cluster(env_str("PORTICO_CLUSTER", f"directory:{DEMO_MANIFESTS}"))}
+if _cluster_names:
+    CLUSTERS = {name: _named_cluster(name) for name in _cluster_names}
+else:
+    CLUSTERS = {
+        CLUSTER_NAME: _cluster(
+            "PORTICO_CLUSTER",
+            # The one cluster: `directory:<path>`, `kubeconfig:<path>[#context]` or `in-cluster`.
+            env_str("PORTICO_CLUSTER", f"directory:{DEMO_MANIFESTS}"),
+            # The namespaces that are read of the one cluster, `shop,billing`; empty for all.
+            env_list("PORTICO_CLUSTER_NAMESPACES"),
+            # The kinds that are read of the one cluster, `portico.dev/v1alpha1/Api,dp.wso2.com/*`; empty for all.
+            env_list("PORTICO_CLUSTER_KINDS"),
+            state=STATE_DIR / "cluster",
+            # The kubeconfig's context, where PORTICO_CLUSTER names none and it is not the current one.
+            context=env_str("PORTICO_CLUSTER_CONTEXT", ""),
+        )
+    }
 
 # ---- Django -------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -19,7 +20,7 @@ def get_cluster(name: str) -> Cluster:
             f"There is no cluster {name}.",
             remedy=f"The settings name: {', '.join(sorted(settings.CLUSTERS))}.",
         )
-    return _made(name, tuple(sorted((key, str(value or "")) for key, value in config.items())))
+    return _made(name, tuple(config.items()))
 
 
 def get_clusters() -> tuple[Cluster, ...]:
@@ -28,11 +29,11 @@ def get_clusters() -> tuple[Cluster, ...]:
 
 
 @cache
-def _made(name: str, config: tuple[tuple[str, str], ...]) -> Cluster:
+def _made(name: str, config: tuple[tuple[str, Any], ...]) -> Cluster:
     options = dict(config)
+    read = {part: tuple(options.get(part) or ()) for part in ("namespaces", "kinds")}
     if options["kind"] == "directory":
         state = options.get("state") or settings.STATE_DIR / "cluster" / name
-        return ManifestDirectory(name, path=Path(options["path"]), state=Path(state))
-    return KubernetesCluster(
-        name, kubeconfig=options.get("kubeconfig", ""), context=options.get("context", "")
-    )
+        return ManifestDirectory(name, path=Path(options["path"]), state=Path(state), **read)
+    kubeconfig, context = options.get("kubeconfig") or "", options.get("context") or ""
+    return KubernetesCluster(name, kubeconfig=kubeconfig, context=context, **read)
