@@ -100,9 +100,8 @@ def answered(
         headers["User-Agent"] = "Portico"
         if ETAG.fullmatch(etag):
             headers["If-None-Match"] = etag
-        connection.request(
-            "GET", parts._replace(scheme="", netloc="", fragment="").geturl() or "/", headers=headers
-        )
+        query = f"?{parts.query}" if parts.query else ""
+        connection.request("GET", (parts.path or "/") + query, headers=headers)
         yield connection.getresponse()
 
 
