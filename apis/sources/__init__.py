@@ -4,7 +4,7 @@ A further generation is a further module with its own `SOURCES` (and `ATTACHMENT
 change), added to `_MODULES`; nothing else has to know of it.
 """
 
-from apis.sources import integration, portico_v1alpha1, wso2_v1alpha1
+from apis.sources import http_route, integration, kuadrant, portico_v1alpha1, service_v1, wso2_v1alpha1
 from apis.sources.published import (
     ENVIRONMENTS,
     PRODUCTION,
@@ -31,7 +31,7 @@ from apis.sources.source import About, Attachment, LookUp, Source, Target
 from portal.kube import Kind
 
 # Plans come first, so that APIs read after them find them.
-_MODULES = (portico_v1alpha1, wso2_v1alpha1, integration)
+_MODULES = (portico_v1alpha1, wso2_v1alpha1, integration, http_route, kuadrant, service_v1)
 
 SOURCES: tuple[Source, ...] = tuple(
     sorted(
