@@ -67,7 +67,7 @@ def read_api_product(obj: KubeObject, look_up: LookUp) -> Reading:
     status = spec.choice("publishStatus", {"Draft": "draft", "Published": "published"}, "draft")
     if not spec.has("targetRef"):
         spec.missing("targetRef", TARGET_REMEDY)
-    if status == "draft":
+    if status == "draft" or report.problems:
         return Reading((), report.problems)
     route = route_of(spec.section("targetRef"), obj, look_up)
     served = served_route(route, look_up, report) if route else None
