@@ -1,0 +1,150 @@
+"""RouteMetadata of dp.wso2.com/v2alpha1, which takes the API's place in APK 2: one version of one API.
+
+The HTTPRoutes name it, not it them: by a filter of the type ExtensionRef in each of their rules.
+"""
+
+import re
+from collections.abc import Iterator
+
+from apis.sources.annotations import annotations_of
+from apis.sources.apk.api import (
+    base_path_of,
+    definition_from,
+    distinct,
+    key_of,
+    sentences_of,
+    stated_name,
+    stated_version,
+    with_scopes,
+)
+from apis.sources.apk.filters import extensions_of
+from apis.sources.apk.kinds import API_POLICIES, AUTHENTICATIONS, HTTPROUTES, attached
+from apis.sources.apk.policies import Policies
+from apis.sources.apk.rate_limits import plans_of
+from apis.sources.apk.routes import Routes
+from apis.sources.apk.values import mapping, mappings
+from apis.sources.fields import Fields, Report, plain_text, ref_of
+from apis.sources.gateway_api import parent_of, rules_of
+from apis.sources.published import PRODUCTION, SANDBOX, Condition, DefinitionText, PublishedApi, Reading
+from apis.sources.source import LookUp, Target
+from portal.kube import KubeObject
+
+ENVIRONMENTS = {"production": PRODUCTION, "staging": SANDBOX, "development": SANDBOX}
+TYPES = {"rest": "rest", "http": "rest", "graphql": "graphql", "grpc": "grpc", "async": "asyncapi"}
+DEFINITION_KEY = "Definition"
+SYSTEM_LABEL = "systemapi"
+
+
+def route_targets(route: KubeObject) -> Iterator[Target]:
+    """Every object that the rules of an HTTPRoute name by ExtensionRef, RouteMetadata among them."""
+    named = (entry for rule in rules_of(route) for entry in extensions_of(rule))
+    for group, kind, name in dict.fromkeys(named):
+        yield Target(group, kind, route.namespace, name)
+
+
+def read_route_metadata(obj: KubeObject, look_up: LookUp) -> Reading:
+    """One RouteMetadata object."""
+    if is_system(obj):
+        return Reading()
+    report = Report(obj)
+    spec = Fields(obj.body.get("spec"), "spec", report).section("api")
+    annotations = annotations_of(obj, report)
+    name, version = stated_name(spec, "name"), stated_version(spec, "version")
+    kind, about_type = type_of(spec)
+    context = base_path_of(spec, "context")
+    environment = spec.choice("envType", ENVIRONMENTS, PRODUCTION)
+    definition = definition_in(spec, obj, look_up)
+    routes = Routes(obj, kind, look_up, report)
+    if found := attached(look_up, HTTPROUTES, obj):
+        routes.add(environment, found, spec.path)
+    gateways = routes.gateways()
+    policies = Policies(obj, gateways, look_up)
+    security, cors = policies.security(AUTHENTICATIONS), policies.policy(API_POLICIES)
+    serving = routes.read(context, definition, cors)
+    security, about_scopes = with_scopes(security, serving.scopes)
+    plans, about_limits = plans_of(obj, gateways, look_up)
+    about_routes = () if found else ("No HTTPRoute names this API, so that it is served nowhere.",)
+    published = PublishedApi(
+        ref=ref_of(obj),
+        key=annotations.api or key_of(name, obj),
+        version=version,
+        display_name=name or obj.name[:100],
+        base_path=context,
+        type=kind,
+        owner_team=annotations.owner_team,
+        contact=plain_text(spec.values.get("apiCreator"), 200),
+        tags=annotations.tags,
+        visibility=annotations.visibility,
+        approval=annotations.approval,
+        definition=definition,
+        upstreams=serving.upstreams,
+        security=security,
+        plans=annotations.plans or plans,
+        mediation=serving.mediation,
+        conditions=conditions_of(obj),
+        stated_only=distinct(
+            *about_routes,
+            *serving.sentences,
+            *about_scopes,
+            *policies.sentences,
+            *about_limits,
+            *about_type,
+            *sentences_of(spec),
+        ),
+    )
+    return Reading((), report.problems) if report.problems else Reading((published,))
+
+
+def is_system(obj: KubeObject) -> bool:
+    """Whether a label marks one of APK's own APIs, however it is spelled: systemAPI, system-api."""
+    return any(
+        re.sub(r"[^a-z]", "", name.rsplit("/", 1)[-1].lower()) == SYSTEM_LABEL and value.lower() == "true"
+        for name, value in obj.labels.items()
+        if isinstance(name, str) and isinstance(value, str)
+    )
+
+
+def type_of(spec: Fields) -> tuple[str, tuple[str, ...]]:
+    """The kind of API. The CRD takes any word; one that Portico does not know counts as REST, and is told."""
+    stated = spec.text("type", "REST", most=50)
+    known = TYPES.get(stated.lower())
+    return known or "rest", () if known else (
+        f"Its type in the cluster is {stated}; Portico takes it for REST.",
+    )
+
+
+def definition_in(spec: Fields, obj: KubeObject, look_up: LookUp) -> DefinitionText | None:
+    """The definition inline, else in a ConfigMap: plain under Definition, or compressed in binaryData."""
+    if spec.has("definition"):
+        text = spec.text("definition", most=1_500_000)
+        return DefinitionText(text, spec.at("definition")) if text else None
+    if not spec.has("definitionFileRef"):
+        return None
+    ref = spec.section("definitionFileRef")
+    kind = ref.text("kind", "ConfigMap")
+    if kind != "ConfigMap":
+        ref.wrong("kind", kind, "ConfigMap", "Put the definition in a ConfigMap.")
+    name = ref.text("name", most=253)
+    if not name:
+        ref.missing("name", "Name the ConfigMap that holds the definition.")
+        return None
+    return definition_from(name, ref.at("name"), obj, look_up, spec.report, DEFINITION_KEY)
+
+
+def conditions_of(obj: KubeObject) -> tuple[Condition, ...]:
+    """The conditions that the controllers report, one of each type, what fails before what works (PolicyStatus)."""
+    found: dict[str, Condition] = {}
+    for ancestor in mappings(mapping(obj.body.get("status")), "ancestors"):
+        parent = parent_of(mapping(ancestor.get("ancestorRef")), obj.namespace)
+        for entry in mappings(ancestor, "conditions"):
+            kind, status = plain_text(entry.get("type"), 316), plain_text(entry.get("status"), 20)
+            generation = entry.get("observedGeneration")
+            if kind and status and (kind not in found or status != "True"):
+                found[kind] = Condition(
+                    type=kind,
+                    status=status,
+                    reason=plain_text(entry.get("reason"), 1_024),
+                    message=f"{parent.kind} {parent.namespace}/{parent.name}: {plain_text(entry.get('message'))}",
+                    observed_generation=generation if type(generation) is int else None,
+                )
+    return tuple(found.values())
