@@ -6,7 +6,17 @@ change), added to `_MODULES`; nothing else has to know of it.
 
 import re
 
-from apis.sources import apk, http_route, integration, kuadrant, portico_v1alpha1, service_v1, wso2_v1alpha1
+from apis.sources import (
+    apk,
+    http_route,
+    integration,
+    kuadrant,
+    portico_v1alpha1,
+    service_v1,
+    virtual_service,
+    wso2_v1alpha1,
+    wso2_v1alpha2,
+)
 from apis.sources.published import (
     ENVIRONMENTS,
     PRODUCTION,
@@ -33,7 +43,17 @@ from apis.sources.source import About, Attachment, LookUp, Source, Target
 from portal.kube import Cluster, Kind
 
 # Plans come first, so that APIs read after them find them.
-_MODULES = (portico_v1alpha1, wso2_v1alpha1, apk, integration, http_route, kuadrant, service_v1)
+_MODULES = (
+    portico_v1alpha1,
+    wso2_v1alpha1,
+    wso2_v1alpha2,
+    apk,
+    integration,
+    http_route,
+    kuadrant,
+    service_v1,
+    virtual_service,
+)
 
 SOURCES: tuple[Source, ...] = tuple(
     sorted(

@@ -172,12 +172,12 @@ def timeout_of(rules: tuple[Rule, ...]) -> int:
     return max((rule.timeout_seconds for rule in rules), default=0) or 30
 
 
-def seconds_of(duration: str) -> int:
+def seconds_of(duration: str, most: int = MOST_SECONDS) -> int:
     """A duration such as 1m30s or 500ms in whole seconds, at most what Portico allows; 0 if it is not one, or endless."""
     if not DURATION.fullmatch(duration):
         return 0
     parts = re.findall(r"([0-9.]+)(ms|us|ns|h|m|s)", duration)
-    return min(MOST_SECONDS, math.ceil(sum(float(number) * UNITS[unit] for number, unit in parts)))
+    return min(most, math.ceil(sum(float(number) * UNITS[unit] for number, unit in parts)))
 
 
 def header_rules(

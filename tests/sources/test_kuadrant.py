@@ -161,9 +161,9 @@ def test_authentication_that_kuadrant_found_counts(authentication, security, sen
 
 def test_authorization_and_plans_of_the_cluster_are_stated():
     found = published(full(), plain())
+    limits = "100 requests a day, 1000 requests a month, 5 requests in 10s"
     assert found.stated_only[1:] == (
-        "The cluster has a plan gold of 100 requests a day, 1000 requests a month, 5 requests in 10s, "
-        + "which its own gateway enforces.",
+        f"The cluster has a plan gold of {limits}, which its own gateway enforces.",
         "The cluster has a plan free, which its own gateway enforces.",
     )
     obj = product(status={"discoveredAuthScheme": {"authorization": {"a": {"opa": {}}}}})
