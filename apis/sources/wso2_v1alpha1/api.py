@@ -9,12 +9,17 @@ from apis.sources.annotations import Annotations, annotations_of
 from apis.sources.config_maps import definition_of, only_key
 from apis.sources.fields import Fields, Report, plain_text, ref_of
 from apis.sources.portico_v1alpha1 import BASE_PATH, BASE_PATH_HINT
-from apis.sources.published import Condition, Cors, DefinitionText, Mediation, PublishedApi, Reading
-from apis.sources.source import CONFIG_MAP, LookUp
-from apis.sources.wso2_v1alpha1.endpoints import (
-    operations_of,
-    upstreams_of,
+from apis.sources.published import (
+    Condition,
+    Cors,
+    DefinitionText,
+    Mediation,
+    PublishedApi,
+    Reading,
+    Security,
 )
+from apis.sources.source import CONFIG_MAP, LookUp
+from apis.sources.wso2_v1alpha1.endpoints import operations_of, upstreams_of
 from apis.sources.wso2_v1alpha1.kinds import RATE_LIMITING
 from apis.sources.wso2_v1alpha1.security import security_of
 from portal.errors import Invalid
@@ -75,6 +80,9 @@ def definition_from(
 class ApiReader:
     """Reads one version out of an API object and one of its definitions."""
 
+    # Where the object names what it is read from.
+    field = CONFIG_MAPS
+
     def __init__(
         self,
         obj: KubeObject,
@@ -97,10 +105,8 @@ class ApiReader:
 
     def read(self) -> Iterator[PublishedApi]:
         """The version; nothing, but a problem, if the definition is beyond reading."""
-        try:
-            data = definitions.load(self.text.text)
-        except Invalid as error:
-            self.report.add(CONFIG_MAPS, f"{self.text.origin}: {error.message}", error.remedy or "Mend it.")
+        data = self.load()
+        if data is None:
             return
         info = Fields(data.get("info"), "info", self.report)
         stated = loose_text(info, "version")
@@ -110,7 +116,7 @@ class ApiReader:
                 "info.version", "The definition has no version", "Set info.version, or spec.version."
             )
         upstreams, about_endpoints = upstreams_of(data, self.obj, self.mode(data), self.look_up, self.report)
-        security, about_security = security_of(data, self.obj, self.look_up, self.report)
+        security, about_security = self.security(data)
         plans, about_plans = self.plans(data)
         key = self.key()
         description = loose_text(info, "description")
@@ -136,6 +142,18 @@ class ApiReader:
             conditions=conditions_of(self.spec),
             stated_only=(*about_endpoints, *about_security, *about_plans, *self.sentences(data)),
         )
+
+    def load(self) -> dict[Any, Any] | None:
+        """The definition as plain objects, None with a problem if it cannot be read."""
+        try:
+            return definitions.load(self.text.text)
+        except Invalid as error:
+            self.report.add(self.field, f"{self.text.origin}: {error.message}", error.remedy or "Mend it.")
+            return None
+
+    def security(self, data: dict[Any, Any]) -> tuple[Security, tuple[str, ...]]:
+        """How callers prove who they are, and sentences about what else is stated."""
+        return security_of(data, self.obj, self.look_up, self.report)
 
     def key(self) -> str:
         """The annotation's, else the object's name, else (several definitions) the ConfigMap's.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from apis.sources.addresses import checked_url, service_url
@@ -97,7 +98,8 @@ def address_of_target(
 ) -> str | None:
     """The address of the Service that the operator creates for a TargetEndpoint, under the same name."""
     name, namespace = target_of(stated, obj.namespace)
-    target = look_up(TARGET_ENDPOINT, namespace, name)
+    # One of the API's own generation.
+    target = look_up(replace(TARGET_ENDPOINT, version=obj.kind.version), namespace, name)
     if target is None:
         message = f"TargetEndpoint {namespace}/{name} is not there"
         report.add(extension, message, "Create it, or give an http or https address. Portico will notice.")
