@@ -104,7 +104,7 @@ def with_product(published: PublishedApi, spec: Fields, obj: KubeObject) -> Publ
 
 def route_of(reference: Fields, obj: KubeObject, look_up: LookUp) -> KubeObject | None:
     """The HTTPRoute that the product stands for. None, with a problem, if it is not there or something else."""
-    if not reference.has("name"):
+    if not reference.values.get("name"):
         reference.missing("name", TARGET_REMEDY)
         return None
     group, kind = reference.values.get("group"), reference.values.get("kind")
