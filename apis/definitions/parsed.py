@@ -1,7 +1,8 @@
 """What a definition says, whatever language it is written in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Operation:
     OpenAPI: an HTTP method and a path. GraphQL: QUERY, MUTATION or SUBSCRIPTION and a field name, all served by POST on
     the base path. AsyncAPI: SEND or RECEIVE as AsyncAPI 3 means them, from the provider's side, and the channel's
     address; AsyncAPI 2's `subscribe` is SEND, because there it is the consumer who subscribes, and `publish` is RECEIVE.
+    WSDL: SOAP and the operation's name, with its soapAction as id. Protobuf: RPC and `/package.Service/Method`.
+    `examples` are the names of what shows a request or an answer.
     """
 
     method: str
@@ -29,6 +32,7 @@ class Operation:
     description: str = ""
     scopes: tuple[str, ...] = ()
     deprecated: bool = False
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,11 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A parsed definition. `format` is openapi-2.0, openapi-3.0, openapi-3.1, asyncapi-2.6, asyncapi-3.0, graphql and so on."""
+    """A parsed definition.
+
+    `format` is openapi-2.0, openapi-3.0, openapi-3.1, asyncapi-2.6, asyncapi-3.0, graphql, wsdl-1.1, protobuf-3 and so
+    on. `schemas` are the names of the types, messages or schemas, in order.
+    """
 
     format: str
     title: str = ""
@@ -51,3 +59,26 @@ class Definition:
     operations: tuple[Operation, ...] = ()
     scopes: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    schemas: tuple[str, ...] = ()
+
+
+def as_plain(definition: Definition) -> dict[str, Any]:
+    """The definition as what JSON holds."""
+    return asdict(definition)
+
+
+def from_plain(plain: dict[str, Any]) -> Definition:
+    """The definition that `as_plain` made this of, after its way through JSON."""
+    operations = (
+        entry | {"scopes": tuple(entry["scopes"]), "examples": tuple(entry["examples"])}
+        for entry in plain["operations"]
+    )
+    return Definition(
+        **plain
+        | {
+            "servers": tuple(Server(**entry) for entry in plain["servers"]),
+            "operations": tuple(Operation(**entry) for entry in operations),
+            "findings": tuple(Finding(**entry) for entry in plain["findings"]),
+            "schemas": tuple(plain["schemas"]),
+        }
+    )
