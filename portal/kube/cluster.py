@@ -24,6 +24,10 @@ class Cluster(Protocol):
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces that Portico was told to read here, () for all. Whoever lists or watches goes by them."""
 
+    @property
+    def converts(self) -> bool:
+        """Whether an object of a kind is served in every version of that kind, as a cluster does and a folder does not."""
+
     def wants(self, kind: Kind) -> bool:
         """Whether Portico was told to read this kind here."""
 

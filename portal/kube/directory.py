@@ -3,9 +3,7 @@
 import json
 import logging
 import sys
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +15,7 @@ from portal import safeyaml
 from portal.errors import Conflict, Invalid, NotFound
 from portal.kube.cluster import FIELD_MANAGER
 from portal.kube.errors import AccessDenied, VersionExpired
-from portal.kube.manifests import Folder
+from portal.kube.lookout import Lookout
 from portal.kube.objects import (
     EventType,
     Kind,
@@ -30,13 +28,10 @@ from portal.kube.objects import (
     read_object,
     wanted,
 )
-from portal.kube.records import Records, write_whole
-from portal.kube.snapshot import DEFAULT_NAMESPACE, Entry, Snapshot, compile_snapshot, is_of
+from portal.kube.records import write_whole
+from portal.kube.snapshot import DEFAULT_NAMESPACE, Entry, Snapshot, is_of
 
 logger = logging.getLogger(__name__)
-
-POLL = 0.25
-_HISTORY = 16
 
 
 class ManifestDirectory:
@@ -58,12 +53,7 @@ class ManifestDirectory:
         self._namespaces = namespaces
         self._kinds = kinds
         self._path = path
-        self._folder = Folder(path)
-        self._records = Records(state)
-        self._lock = threading.RLock()
-        self._seen: tuple[object, Snapshot] | None = None
-        self._looked = 0.0
-        self._history: OrderedDict[str, Snapshot] = OrderedDict()
+        self._lookout = Lookout(name, path=path, state=state)
 
     @property
     def name(self) -> str:
@@ -72,6 +62,10 @@ class ManifestDirectory:
     @property
     def namespaces(self) -> tuple[str, ...]:
         return self._namespaces
+
+    @property
+    def converts(self) -> bool:
+        return False
 
     def wants(self, kind: Kind) -> bool:
         return wanted(kind, self._kinds)
@@ -91,7 +85,7 @@ class ManifestDirectory:
         page_size: int = 500,
         metadata_only: bool = False,
     ) -> Iterator[Page]:
-        snapshot = self._snapshot()
+        snapshot = self._lookout.now()
         found = [
             read
             for (place, _), read in sorted(snapshot.of_kind(kind).items())
@@ -110,7 +104,7 @@ class ManifestDirectory:
             )
 
     def version(self, kind: Kind, *, namespace: str | None = None) -> str:
-        return self._snapshot().version
+        return self._lookout.now().version
 
     def watch(
         self,
@@ -130,25 +124,22 @@ class ManifestDirectory:
 
     def _events(self, kind: Kind, since: str, timeout: float, namespace: str | None) -> Iterator[WatchEvent]:
         deadline = time.monotonic() + timeout
-        with self._lock:
-            before = self._history.get(since)
+        before = self._lookout.at(since)
         if before is None:
             raise VersionExpired(
                 f"The folder {self._path} was not seen at {since:.40}.", remedy="List again."
             )
         while True:
-            now = self._snapshot(max_age=POLL)
-            if now.version != before.version:
-                yield from _changes(kind, before, now, namespace)
-                before = now
-            left = deadline - time.monotonic()
-            if left <= 0:
+            now = self._lookout.wait(before.version, deadline=deadline)
+            if now.version == before.version:
                 return
-            time.sleep(min(POLL, left))
+            yield from _changes(kind, before, now, namespace)
+            before = now
 
     def get(self, kind: Kind, *, namespace: str, name: str) -> KubeObject:
-        snapshot = self._snapshot()
-        read = snapshot.of_kind(kind).get((namespace if kind.namespaced else "", name))
+        place = namespace if kind.namespaced else ""
+        snapshot = self._lookout.now_for(kind, place, name)
+        read = snapshot.of_kind(kind).get((place, name))
         if read is None and (doubts := snapshot.nameless(kind)):
             raise Invalid(
                 f"{kind.kind} {name} may be what cannot be read: {doubts[0].message} ({doubts[0].origin})",
@@ -168,7 +159,7 @@ class ManifestDirectory:
         read = read_object(body, cluster=self._name, kind=kind, default_namespace=DEFAULT_NAMESPACE)
         if isinstance(read, Unreadable):
             raise Invalid(f"{kind.kind} {read.name}: {read.message}", remedy=read.remedy, field=read.field)
-        with self._lock:
+        with self._lookout.lock:
             entry = self._entry(kind, read.namespace, read.name)
             if entry is None:
                 _write(self._own_file(kind, read), _dumped(body))
@@ -180,9 +171,9 @@ class ManifestDirectory:
             return self.get(kind, namespace=read.namespace, name=read.name)
 
     def patch_status(self, kind: Kind, *, namespace: str, name: str, status: Mapping[str, Any]) -> KubeObject:
-        with self._lock:
+        with self._lookout.lock:
             found = self.get(kind, namespace=namespace, name=name)
-            with self._records.changing() as records:
+            with self._lookout.records.changing() as records:
                 for key, record in records.items():
                     if record.uid == found.uid:
                         records[key] = replace(record, status=_plain(dict(status)))
@@ -193,7 +184,7 @@ class ManifestDirectory:
         logger.log(level, "%s %s (%s): %s: %s", obj.kind.kind, obj.name, obj.origin, reason, message[:1000])
 
     def delete(self, kind: Kind, *, namespace: str, name: str, uid: str = "") -> None:
-        with self._lock:
+        with self._lookout.lock:
             found = self.get(kind, namespace=namespace, name=name)
             if uid and found.uid != uid:
                 raise Conflict(
@@ -203,26 +194,8 @@ class ManifestDirectory:
             if entry is not None:
                 self._replace(entry, None)
 
-    def _snapshot(self, max_age: float = 0.0) -> Snapshot:
-        """The folder now, or as it was seen at most `max_age` seconds ago (several kinds are watched at once)."""
-        with self._lock:
-            if self._seen is not None and time.monotonic() - self._looked < max_age:
-                return self._seen[1]
-            signatures = self._folder.signatures()
-            mark = (signatures, self._records.stamp())
-            if self._seen is None or self._seen[0] != mark:
-                with self._records.changing() as records:
-                    snapshot = compile_snapshot(self._name, self._folder.documents(signatures), records)
-                self._seen = ((signatures, self._records.stamp()), snapshot)
-                self._history[snapshot.version] = snapshot
-                self._history.move_to_end(snapshot.version)
-                while len(self._history) > _HISTORY:
-                    self._history.popitem(last=False)
-            self._looked = time.monotonic()
-            return self._seen[1]
-
     def _entry(self, kind: Kind, namespace: str, name: str) -> Entry | None:
-        for identity, entry in self._snapshot().entries.items():
+        for identity, entry in self._lookout.now().entries.items():
             here = not kind.namespaced or identity.namespace == namespace
             if is_of(kind, identity) and identity.name == name and here:
                 return entry
@@ -250,7 +223,7 @@ class ManifestDirectory:
         """Put another text, or none, in the place of one document, and leave its file's other documents as they are."""
         document = entry.document
         file = self._path / document.file
-        chunks = [chunk.text for chunk in safeyaml.split(self._folder.text(document.file))]
+        chunks = [chunk.text for chunk in safeyaml.split(self._lookout.folder.text(document.file))]
         if document.chunk < 0 or document.chunk >= len(chunks):
             raise Conflict(
                 f"{document.identity.name} is an item of a List in {document.file}.",
@@ -279,16 +252,15 @@ def _changes(kind: Kind, before: Snapshot, now: Snapshot, namespace: str | None)
     While something nameless is broken, an object that is missing may be what is broken: it counts as unchanged.
     When that mends, or begins, the whole list is in question.
     """
-    if {problem.origin for problem in before.nameless(kind)} != {
-        problem.origin for problem in now.nameless(kind)
-    }:
+    doubts = now.nameless(kind)
+    if {problem.origin for problem in before.nameless(kind)} != {problem.origin for problem in doubts}:
         raise VersionExpired("A file that cannot be read came or went.", remedy="List again.")
     old, new = before.of_kind(kind), now.of_kind(kind)
     events: list[WatchEvent] = []
     for key in sorted(old.keys() | new.keys()):
         if namespace is not None and kind.namespaced and key[0] != namespace:
             continue
-        events += _steps(kind, before.version, old.get(key), new.get(key), whole=not now.nameless(kind))
+        events += _steps(kind, before.version, old.get(key), new.get(key), whole=not doubts)
     yield from events
     yield WatchEvent(EventType.BOOKMARK, kind, now.version)
 

@@ -69,6 +69,10 @@ class KubernetesCluster:
     def namespaces(self) -> tuple[str, ...]:
         return self._namespaces
 
+    @property
+    def converts(self) -> bool:
+        return True
+
     def wants(self, kind: Kind) -> bool:
         return wanted(kind, self._kinds)
 

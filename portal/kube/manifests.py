@@ -4,7 +4,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,9 @@ MAX_FILES = 20_000
 # Editors empty or move a file before they write it. What is younger than this, in seconds, is left to settle first.
 SETTLE = 0.2
 _SETTLE_ATTEMPTS = 10
+# Seconds that a checkout is waited for, and after which its lock is what a killed one left.
+_GIT_PATIENCE = 10.0
+_GIT_STALE = 60.0
 _SUFFIXES = (".yaml", ".yml", ".json")
 _TOP_LEVEL = {
     "apiVersion": re.compile(r"^apiVersion:\s*[\"']?([A-Za-z0-9./-]+)", re.MULTILINE),
@@ -53,6 +56,17 @@ class Document:
 
 
 Signature = tuple[int, int, int, int]
+FolderSignature = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The folders and files below a root at one moment, and the time of the latest change."""
+
+    root: Path
+    folders: dict[str, FolderSignature]
+    files: dict[str, Signature]
+    youngest: float
 
 
 class Folder:
@@ -61,16 +75,40 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._read: dict[str, tuple[Signature, tuple[Document, ...]]] = {}
+        self._look = _Look(root=path, folders={}, files={}, youngest=0.0)
+        self._settled = False
 
     def signatures(self) -> dict[str, Signature]:
         """Return each file's signature once nothing in the folder is being written. Raises ClusterUnavailable."""
-        for _ in range(_SETTLE_ATTEMPTS):
-            found, youngest = self._look()
-            age = time.time() - youngest
-            if not 0 <= age < SETTLE:
-                break
+        self._settled = False
+        git_until = time.monotonic() + _GIT_PATIENCE
+        attempts = _SETTLE_ATTEMPTS
+        while True:
+            self._look = look = _looked(self.path)
+            if _git_writes(look.root) and time.monotonic() < git_until:
+                time.sleep(SETTLE)
+                continue
+            age = time.time() - look.youngest
+            self._settled = not 0 <= age < SETTLE
+            attempts -= 1
+            if self._settled or not attempts:
+                return look.files
             time.sleep(SETTLE - age)
-        return found
+
+    def unchanged(self, files: Iterable[str] | None) -> bool:
+        """Whether the folders, and these files (None: all), are what `signatures` found. Much cheaper than to look."""
+        if not self._settled:
+            return False
+        look, root = self._look, f"{self._look.root}{os.sep}"
+        try:
+            if _folder_signature(_stat(self.path)) != look.folders[str(look.root)]:
+                return False
+            if any(_folder_signature(_stat(path)) != known for path, known in look.folders.items()):
+                return False
+            asked = look.files if files is None else files
+            return all(_signature(_stat(root + file)) == look.files[file] for file in asked)
+        except (OSError, KeyError):
+            return False  # the next look says what is wrong
 
     def documents(self, signatures: dict[str, Signature]) -> list[Document]:
         """Return every document, reading again only those files whose signature changed."""
@@ -82,55 +120,6 @@ class Folder:
             )
         self._read = fresh
         return [document for _, documents in fresh.values() for document in documents]
-
-    def _look(self) -> tuple[dict[str, Signature], float]:
-        root = self.path.resolve()
-        youngest = 0.0
-        found: dict[str, Signature] = {}
-        prefix = len(str(root).rstrip(os.sep)) + 1
-        waiting = [root]
-        try:
-            while waiting:
-                folder = waiting.pop()
-                youngest = max(youngest, folder.stat().st_ctime)
-                with os.scandir(folder) as entries:
-                    for entry in entries:
-                        if entry.name.startswith("."):
-                            continue
-                        if entry.is_dir(follow_symlinks=False):
-                            waiting.append(Path(entry.path))
-                            continue
-                        status = self._status(entry, root)
-                        if status is not None:
-                            youngest = max(youngest, status.st_ctime)
-                            signature = status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
-                            found[entry.path[prefix:]] = signature
-        except PermissionError as error:
-            raise AccessDenied(
-                f"Portico may not read {error.filename}.", remedy="Let Portico's user read the whole folder."
-            ) from None
-        except OSError as error:
-            raise ClusterUnavailable(
-                f"The folder of manifests {self.path} cannot be read: {error.strerror}.",
-                remedy="See that it is mounted.",
-            ) from None
-        if len(found) > MAX_FILES:
-            raise ClusterUnavailable(
-                f"{self.path} holds more than {MAX_FILES} manifests.", remedy="Split the folder."
-            )
-        return dict(sorted(found.items())), youngest
-
-    def _status(self, entry: os.DirEntry[str], root: Path) -> os.stat_result | None:
-        """The file's status, None for what is no manifest, for what vanished and for links that lead outside."""
-        if not entry.name.endswith(_SUFFIXES):
-            return None
-        try:
-            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root):
-                return None
-            status = entry.stat()
-        except FileNotFoundError:
-            return None
-        return status if stat.S_ISREG(status.st_mode) else None
 
     def _documents(self, file: str) -> Iterator[Document]:
         try:
@@ -151,7 +140,7 @@ class Folder:
 
     def text(self, file: str) -> str:
         """The file's text. Raises OSError, UnicodeDecodeError, BadYaml if it is too large."""
-        with (self.path / file).open("rb") as stream:
+        with (self._look.root / file).open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
             raise safeyaml.BadYaml("it is larger than 25 MB")
@@ -184,6 +173,85 @@ class Folder:
             items = [(body, index)]
         for item, place in items:
             yield Document(file=file, line=chunk.line, chunk=place, identity=identity_of(item), body=item)
+
+
+def _looked(path: Path) -> _Look:
+    """Look at everything below the path. Raises ClusterUnavailable, AccessDenied."""
+    root = path.resolve()
+    youngest = 0.0
+    folders: dict[str, FolderSignature] = {}
+    files: dict[str, Signature] = {}
+    prefix = len(str(root).rstrip(os.sep)) + 1
+    waiting = [str(root)]
+    try:
+        while waiting:
+            folder = waiting.pop()
+            status = _stat(folder)
+            folders[folder] = _folder_signature(status)
+            youngest = max(youngest, status.st_ctime)
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                        continue
+                    found = _status(entry, root)
+                    if found is not None:
+                        youngest = max(youngest, found.st_ctime)
+                        files[entry.path[prefix:]] = _signature(found)
+    except PermissionError as error:
+        raise AccessDenied(
+            f"Portico may not read {error.filename}.", remedy="Let Portico's user read the whole folder."
+        ) from None
+    except OSError as error:
+        raise ClusterUnavailable(
+            f"The folder of manifests {path} cannot be read: {error.strerror}.",
+            remedy="See that it is mounted.",
+        ) from None
+    if len(files) > MAX_FILES:
+        raise ClusterUnavailable(f"{path} holds more than {MAX_FILES} manifests.", remedy="Split the folder.")
+    return _Look(root, folders, dict(sorted(files.items())), youngest)
+
+
+def _stat(path: str | Path) -> os.stat_result:
+    return os.stat(path)  # noqa: PTH116  to make a thousand Paths costs more than to look at the files
+
+
+def _signature(status: os.stat_result) -> Signature:
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
+def _folder_signature(status: os.stat_result) -> FolderSignature:
+    return status.st_ctime_ns, status.st_ino, status.st_dev
+
+
+def _status(entry: os.DirEntry[str], root: Path) -> os.stat_result | None:
+    """The file's status, None for what is no manifest, for what vanished and for links that lead outside."""
+    if not entry.name.endswith(_SUFFIXES):
+        return None
+    try:
+        if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root):
+            return None
+        status = entry.stat()
+    except FileNotFoundError:
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
+
+
+def _git_writes(root: Path) -> bool:
+    """Whether Git changes the work tree that the folder is in: it holds its index's lock until the last file is there."""
+    for folder in (root, *root.parents):
+        git = folder / ".git"
+        try:
+            if git.is_file():  # a work tree of its own, as git-sync makes them
+                git = folder / git.read_text().removeprefix("gitdir:").strip()
+            elif not git.is_dir():
+                continue
+            return time.time() - (git / "index.lock").stat().st_mtime < _GIT_STALE
+        except (OSError, UnicodeDecodeError):
+            return False
+    return False
 
 
 def identity_of(body: dict[str, Any]) -> Identity:

@@ -13,11 +13,15 @@ Reads = Mapping[tuple[str, str], KubeObject | Unreadable]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object of the folder. `version` changes with its body, its status and its incarnation."""
+    """One object of the folder. `version` changes with its body, its status and its incarnation.
+
+    `reads` keeps what it was read as; an entry that did not change is the same one in the next moment.
+    """
 
     document: Document
     record: Record
     version: str
+    reads: dict[Kind, KubeObject | Unreadable] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Snapshot:
     entries: Mapping[Identity, Entry]
     problems: tuple[Document, ...]
     _by_kind: dict[Kind, Reads] = field(default_factory=dict, repr=False, compare=False)
+    _nameless: dict[Kind, tuple[Unreadable, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def of_kind(self, kind: Kind) -> Reads:
         """By namespace ("" without namespaces) and name: the objects of a kind, and those that cannot be read."""
@@ -51,6 +56,11 @@ class Snapshot:
 
     def nameless(self, kind: Kind) -> tuple[Unreadable, ...]:
         """What is wrong with no object in particular, and may be one of this kind."""
+        if kind not in self._nameless:
+            self._nameless[kind] = self._read_nameless(kind)
+        return self._nameless[kind]
+
+    def _read_nameless(self, kind: Kind) -> tuple[Unreadable, ...]:
         broken = [
             self._unreadable(kind if is_of(kind, problem.identity) else None, problem)
             for problem in self.problems
@@ -60,15 +70,16 @@ class Snapshot:
         return (*broken, *(read for read in reads if isinstance(read, Unreadable) and not read.name))
 
     def _read(self, kind: Kind, entry: Entry) -> KubeObject | Unreadable:
-        document = entry.document
-        return read_object(
-            _body(entry),
-            cluster=self.cluster,
-            kind=kind,
-            file=document.file,
-            line=document.line,
-            default_namespace=DEFAULT_NAMESPACE,
-        )
+        if kind not in entry.reads:
+            entry.reads[kind] = read_object(
+                _body(entry),
+                cluster=self.cluster,
+                kind=kind,
+                file=entry.document.file,
+                line=entry.document.line,
+                default_namespace=DEFAULT_NAMESPACE,
+            )
+        return entry.reads[kind]
 
     def _unreadable(self, kind: Kind | None, document: Document) -> Unreadable:
         namespaced = kind is not None and kind.namespaced
@@ -93,11 +104,20 @@ def _may_be(kind: Kind, identity: Identity) -> bool:
     return identity.api_version in ("", kind.api_version) and identity.kind in ("", kind.kind)
 
 
-def compile_snapshot(cluster: str, documents: list[Document], records: dict[str, Record]) -> Snapshot:
-    """Join documents and records, bringing the records up to date. A record goes when its object is surely gone."""
+def compile_snapshot(
+    cluster: str, documents: list[Document], records: dict[str, Record], *, before: Snapshot | None = None
+) -> Snapshot:
+    """Join documents and records, bringing the records up to date. A record goes when its object is surely gone.
+
+    What is as it was in the moment `before` is taken from there.
+    """
     single, problems = _without_doubles(documents)
     entries = {}
     for identity, document in single.items():
+        known = before.entries.get(identity) if before is not None else None
+        if known and known.document is document and known.record == records.get(_key(identity)):
+            entries[identity] = known
+            continue
         body = document.body or {}
         record = observe(records, _key(identity), body)
         version = digest_of([body, record.uid, record.status])
