@@ -7,8 +7,11 @@ import pytest
 from apis.sources import ObjectRef, PublishedBackend, Upstream
 from apis.sources.integration import EI_INTEGRATION, INTEGRATION
 from apis.sources.portico_v1alpha1 import API
+from tests.sources.crds import schema_errors
+from tests.sources.hostile import broken, check
 from tests.sources.objects import Store, fields, make, published, reading
 
+CRD = "wso2/operator-v1alpha2/crds/wso2.com_integrations_crd.yaml"
 RUNNING = {"readiness": "Running", "serviceName": "hello-service"}
 
 
@@ -140,3 +143,20 @@ def test_integration_beside_another_backend_is_a_problem():
     found = reading(obj, integration())
     assert fields(found) == ["spec.upstreams.production"]
     assert found.problems[0].message == "spec.upstreams.production gives url and integration"
+
+
+def test_objects_of_these_tests_are_what_the_crd_takes():
+    full = integration(status=RUNNING, expose={"passthroPort": 8290, "inboundPorts": [8085]})
+    assert schema_errors(full, CRD) == []
+
+
+@pytest.mark.parametrize("kind", [INTEGRATION, EI_INTEGRATION])
+def test_anything_anywhere_in_an_integration_is_read_or_a_problem(kind):
+    expose = {"passthroPort": 8290, "inboundPorts": [8085]}
+    obj = integration(kind, status=RUNNING, expose=expose, inboundPorts=[8085])
+    user = api(name="hello", port=8085)
+    for changed in broken(obj):
+        check(changed, Store())
+        check(user, Store(changed))
+    for changed in broken(user):
+        check(changed, Store(obj))

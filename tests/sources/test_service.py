@@ -6,7 +6,8 @@ import pytest
 
 from apis.sources import DefinitionAddress, ObjectRef, Reading, Security, Upstream
 from apis.sources.service_v1 import SERVICE
-from tests.sources.objects import fields, make, published, reading
+from tests.sources.hostile import broken, check
+from tests.sources.objects import Store, fields, make, published, reading
 
 PORT = {"port": 8080, "targetPort": 80}
 
@@ -103,3 +104,8 @@ def test_wrong_value_is_a_problem_of_its_field(obj, field):
     found = reading(obj)
     assert found.published == ()
     assert field in fields(found)
+
+
+def test_anything_anywhere_in_a_service_is_read_or_a_problem():
+    for changed in broken(service(ports=[METRICS, {"name": "web", "port": 80, "appProtocol": "http"}])):
+        check(changed, Store())

@@ -15,7 +15,9 @@ from apis.sources.source import CONFIG_MAP
 from apis.sources.wso2_v1alpha1.kinds import SECURITY
 from apis.sources.wso2_v1alpha2 import project
 from apis.sources.wso2_v1alpha2.api import API, TARGET_ENDPOINT_V1ALPHA2
-from tests.sources.objects import config_map, fields, make, published, reading
+from tests.sources.crds import schema_errors
+from tests.sources.hostile import MORE_WRONG, broken, check
+from tests.sources.objects import Store, config_map, fields, make, published, reading
 
 DEFINITION = """
 openapi: 3.0.1
@@ -377,6 +379,25 @@ def test_anything_in_api_yaml_is_read_or_a_problem(name, value):
 @pytest.mark.parametrize("whole", ["", "[]", "7", "data: 7", "data: {}"])
 def test_api_yaml_that_states_nothing_leaves_the_definition(whole):
     assert published(api(), binary(zipped(GOOD | {"api.yaml": whole}))).version == "0.0.1"
+
+
+def test_objects_of_these_tests_are_what_the_crd_takes():
+    crd = "wso2/operator-v1alpha2/crds/wso2.com_apis_crd.yaml"
+    assert schema_errors(api(paramsValues="a", certsValues="b"), crd) == []
+
+
+def test_anything_anywhere_in_an_api_is_read_or_a_problem():
+    store = Store(project_4())
+    for changed in broken(api(paramsValues="a", certsValues="b", mode="sidecar", version="1")):
+        check(changed, store)
+
+
+@pytest.mark.parametrize("part", ["data", "binaryData"])
+def test_anything_in_the_config_map_is_read_or_a_problem(part):
+    # A NUL makes the whole object unreadable before it comes here.
+    for wrong in (value for value in MORE_WRONG if value != "a\x00b"):
+        for held in (wrong, {"key": wrong}):
+            check(api(), Store(make(CONFIG_MAP, "pizza-cm", **{part: held})))
 
 
 def test_limits_are_those_of_the_cluster_and_more():
