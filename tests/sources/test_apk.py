@@ -7,7 +7,7 @@ import pytest
 from apis.sources import Condition, DefinitionText, ObjectRef, Upstream
 from apis.sources.apk.kinds import APIS, BACKENDS, GQLROUTES, GRPCROUTES, HTTPROUTES
 from apis.sources.source import CONFIG_MAP
-from tests.sources.apk import BACKEND_REF, DEFINITION, api, backend, packed, route, rule
+from tests.sources.apk import BACKEND_REF, DEFINITION, api, backend, extension, packed, route, rule, scope
 from tests.sources.objects import Store, config_map, fields, make, published, reading
 
 OTHERS = (packed(), route(), backend())
@@ -223,6 +223,17 @@ def test_graphql_has_its_own_routes():
         backend(),
         sdl,
     )
+
+
+def test_scopes_of_graphql_are_told():
+    rules = [{"matches": [{"type": "QUERY", "path": "pets"}], "filters": [extension("Scope", "read")]}]
+    gql = make(GQLROUTES[0], "pets", spec={"backendRefs": [BACKEND_REF], "rules": rules})
+    found = published(
+        api(apiType="GraphQL", definitionFileRef=None), gql, backend(), scope("read", "pets:read")
+    )
+    assert found.security.scopes == ()
+    (sentence,) = found.stated_only
+    assert "pets:read" in sentence
 
 
 def test_grpc_has_its_own_routes():

@@ -118,8 +118,10 @@ class Routes:
         scopes = Scopes(self.api.namespace, context, self.look_up, self.report)
         for environment, of_environment in rules.items():
             scopes.add(of_environment, self.fields[environment])
-        found = tuple(scopes.operations(definition if self.type == "rest" else None))
-        return found, tuple(scopes.sentences)
+        if self.type == "rest":
+            return tuple(scopes.operations(definition)), tuple(scopes.sentences)
+        scopes.nowhere()
+        return (), tuple(scopes.sentences)
 
     def hosts(self) -> Iterator[str]:
         """Where the cluster's own gateway serves the API."""

@@ -59,6 +59,15 @@ class Scopes:
             found += names
         return tuple(dict.fromkeys(found))
 
+    def nowhere(self) -> None:
+        """Says that the scopes are not enforced, where all operations of an API are one path."""
+        stated = (scopes for by_path in self._rules for entries in by_path.values() for _, scopes in entries)
+        if names := dict.fromkeys(scope for scopes in stated for scope in scopes):
+            listed = ", ".join(names)[:500]
+            self.sentences.append(
+                f"Scopes of single operations are stated ({listed}), which Portico's gateway cannot tell apart here."
+            )
+
     def operations(self, definition: DefinitionText | None) -> Iterator[OperationScopes]:
         """The operations that need scopes. What no operation of the definition fits becomes a sentence."""
         used: set[tuple[Match, tuple[str, ...]]] = set()
