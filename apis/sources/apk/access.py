@@ -11,7 +11,7 @@ from apis.sources.apk.values import mapping
 from apis.sources.fields import Fields, Report, plain_text, ref_of
 from apis.sources.published import PublishedAccess, Reading
 from apis.sources.source import LookUp, Target
-from portal.kube import KubeObject
+from portal.kube import Kind, KubeObject
 
 
 def mapping_targets(obj: KubeObject) -> Iterator[Target]:
@@ -43,7 +43,9 @@ def read_mapping(obj: KubeObject, look_up: LookUp) -> Reading:
     return Reading((), report.problems) if report.problems else Reading((access,))
 
 
-def joined(spec: Fields, field: str, kinds: tuple, obj: KubeObject, look_up: LookUp) -> KubeObject | None:
+def joined(
+    spec: Fields, field: str, kinds: tuple[Kind, ...], obj: KubeObject, look_up: LookUp
+) -> KubeObject | None:
     """One of the two objects that a mapping names."""
     name = spec.text(field, most=253)
     if not name:

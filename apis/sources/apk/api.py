@@ -11,7 +11,15 @@ from apis.sources.apk.values import mapping, texts
 from apis.sources.config_maps import definition_of, only_key
 from apis.sources.fields import Fields, Report, plain_text, ref_of
 from apis.sources.portico_v1alpha1 import BASE_PATH, BASE_PATH_HINT
-from apis.sources.published import ENVIRONMENTS, Condition, DefinitionText, PublishedApi, Reading, Security
+from apis.sources.published import (
+    ENVIRONMENTS,
+    Condition,
+    DefinitionText,
+    OperationScopes,
+    PublishedApi,
+    Reading,
+    Security,
+)
 from apis.sources.source import CONFIG_MAP, LookUp
 from apis.sources.wso2_v1alpha1.api import key_slug, slugged
 from portal.errors import Invalid
@@ -87,7 +95,10 @@ def stated_version(spec: Fields, field: str) -> str:
 
 
 def key_of(name: str, obj: KubeObject) -> str:
-    """The API's name as a key: objects of APK have a name for each version, so that theirs cannot join versions."""
+    """The API's name as a key: objects of APK have a name for each version, so that theirs cannot join versions.
+
+    Two organizations that give one name to two APIs of one namespace tell them apart by the annotation portico.dev/api.
+    """
     return key_slug(name) or key_slug(obj.name)
 
 
@@ -135,7 +146,7 @@ def definition_from(
         return None
 
 
-def with_scopes(security: Security, scopes: tuple) -> tuple[Security, tuple[str, ...]]:
+def with_scopes(security: Security, scopes: tuple[OperationScopes, ...]) -> tuple[Security, tuple[str, ...]]:
     """The security with the scopes of operations, which only tokens have."""
     if scopes and not security.oauth2:
         named = ", ".join(dict.fromkeys(scope for entry in scopes for scope in entry.scopes))

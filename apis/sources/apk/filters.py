@@ -35,7 +35,7 @@ def headers_of(rules: tuple[RouteRule, ...], kind: str, word: str) -> tuple[Head
     everywhere = [change for change in (changes[0] if changes else {}) if all(change in c for c in changes)]
     common = [change for change in everywhere if is_allowed(*change)][:20]
     rest = {change[1] for c in changes for change in c if change not in common}
-    sentences = ()
+    sentences: tuple[str, ...] = ()
     if rest:
         names = ", ".join(sorted(rest)[:20])
         sentences = (
