@@ -7,6 +7,7 @@ change), added to `_MODULES`; nothing else has to know of it.
 import re
 
 from apis.sources import (
+    api_platform,
     apk,
     http_route,
     integration,
@@ -48,6 +49,7 @@ _MODULES = (
     wso2_v1alpha1,
     wso2_v1alpha2,
     apk,
+    api_platform,
     integration,
     http_route,
     kuadrant,
