@@ -1,8 +1,10 @@
 """What the catalog shows of an Api without a join: its current version, that version's words, and how it is found."""
 
 import re
+from collections.abc import Sequence
 
 from django.contrib.postgres.search import SearchVector
+from django.db import connection
 from django.db.models import TextField, Value
 from django.db.models.expressions import Combinable
 from django.utils.text import slugify
@@ -32,10 +34,29 @@ def refresh(api: Api) -> Api:
     api.current_version = current_of(list(api.versions.all()))
     for name, value in (api.current_version.presentation if api.current_version else {}).items():
         setattr(api, name, value)
-    api.search_text = " ".join([api.name, api.slug, api.key, api.summary, *api.tags])[:2000]
+    api.search_text = search_text(api)
     api.save(update_fields=["current_version", "search_text", "updated_at", *PRESENTED])
     Api.objects.filter(pk=api.pk).update(search=_search_vector(api))
     return api
+
+
+def index_names(ids: Sequence[int]) -> None:
+    """Make APIs of a first load found by their names, summaries and tags; the rest follows with their definitions."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE apis_api SET search = setweight(to_tsvector(%s, name || ' ' || replace(key, '-', ' ')), 'A') || "
+            "setweight(to_tsvector(%s, summary || ' ' || array_to_string(tags, ' ')), 'B') WHERE id = ANY(%s)",
+            [SEARCH_CONFIG, SEARCH_CONFIG, list(ids)],
+        )
+
+
+def search_text(api: Api) -> str:
+    """The words that typing errors are compared with."""
+    return " ".join([api.name, api.slug, api.key, api.summary, *api.tags, _team_name(api)])[:2000]
+
+
+def _team_name(api: Api) -> str:
+    return api.team.name if api.team else ""
 
 
 def current_of(versions: list[ApiVersion]) -> ApiVersion | None:
@@ -77,7 +98,7 @@ def _search_vector(api: Api) -> Combinable:
     words = re.sub(r"[/{}_.-]+", " ", " ".join(part for row in operations for part in row))
     parts = {
         "A": f"{api.name} {api.key.replace('-', ' ')}",
-        "B": " ".join([api.summary, *api.tags]),
+        "B": " ".join([api.summary, *api.tags, _team_name(api)]),
         "C": api.description[:INDEXED_TEXT],
         "D": words[:INDEXED_TEXT],
     }

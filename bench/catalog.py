@@ -1,9 +1,13 @@
-"""The catalog over HTTP at 1,000 APIs: the page and the search, beside the bare SQL and an empty answer of the same web.
+"""The catalog over HTTP at 100,000 APIs, while five of them change each second: list, search, REST and a signed-in reader.
+
+Beside them the same without changes, words that nobody searched for before, and what is there to compare with: the
+bare SQL, and an empty answer of the same web. `*_cpu_ms` is what the web processes spend on a request.
 
 `python -m bench.catalog <count>` fills the database that DATABASE_URL names.
 """
 
 import http.client
+import itertools
 import os
 import random
 import subprocess
@@ -19,9 +23,11 @@ from bench.harness import ROOT, Recorder, percentile
 from portal.embedded.postgres import EmbeddedPostgres
 from portal.embedded.processes import free_port
 
-APIS = int(os.environ.get("BENCH_CATALOG_APIS", "1000"))
+APIS = int(os.environ.get("BENCH_CATALOG_APIS", "100000"))
 CALLS = 300
 WARM_UP = 30
+CHANGES_A_SECOND = 5
+READER = "bench@example.com"
 LISTS = (
     "/",
     "/?page=2",
@@ -30,7 +36,9 @@ LISTS = (
     "/?team=team-7&sort=updated",
     "/?environment=sandbox&status=published&page=3",
     "/?sort=newest&view=list",
+    "/?page=4000",
 )
+REST_LISTS = ("/api/v1/apis/", "/api/v1/apis/?tag=money&type=rest", "/api/v1/apis/?team=team-7&sort=updated")
 WORDS = [
     "orders",
     "payments",
@@ -48,8 +56,28 @@ WORDS = [
     "parcel",
 ]
 SEARCHES = tuple(
-    f"/?q={word}" for word in ("orders", "paym", "ledger+tax", "stock+level", "ordres", "custmoer", "zzz")
+    f"/?q={text}"
+    for text in ("orders", "paym", "ledger+tax", "stock+level", "ordres", "custmoer", "team+7", "zzz")
 )
+
+
+def _new_searches(count: int) -> tuple[str, ...]:
+    """Words as people put them together, hardly any twice: one, two or three, some begun, some with a swapped letter."""
+    chance = random.Random(11)
+
+    def typed() -> str:
+        words = chance.sample(WORDS, chance.choice((1, 2, 2, 3)))
+        how = chance.random()
+        if how < 0.3:
+            words[-1] = words[-1][: chance.randint(2, 4)]
+        elif how < 0.5:
+            at = chance.randrange(1, len(words[-1]) - 1)
+            words[-1] = words[-1][:at] + words[-1][at + 1] + words[-1][at] + words[-1][at + 2 :]
+        elif how < 0.7:
+            words.append(str(chance.randrange(APIS)))
+        return "+".join(words)
+
+    return tuple(f"/?q={typed()}" for _ in range(count))
 
 
 def run(recorder: Recorder) -> None:
@@ -82,27 +110,85 @@ def _measure(recorder: Recorder, env: dict[str, str]) -> None:
     web = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait(port)
-        recorder.add("list_p95_ms", _p95(_asks(port, LISTS)), "ms", goal="<= 50", n=CALLS)
-        recorder.add("search_p95_ms", _p95(_asks(port, SEARCHES)), "ms", goal="<= 50", n=CALLS)
-        recorder.add("empty_answer_p95_ms", _p95(_asks(port, ("/healthz",))), "ms", n=CALLS)
+        _asks(port, ("/",), n=8)
+        reader = _sign_in(env)
+        writer = subprocess.Popen([sys.executable, "-m", "bench.catalog", "write"], cwd=ROOT, env=env)
+        try:
+            for name, asks, cookie in (
+                ("list", LISTS, ""),
+                ("search", SEARCHES, ""),
+                ("search_new", _new_searches(WARM_UP + CALLS), ""),
+                ("rest_list", REST_LISTS, ""),
+                ("signed_in_list", LISTS, reader),
+            ):
+                goal = None if name == "search_new" else "<= 50"
+                _add(recorder, name, web.pid, _asking(port, asks, cookie), goal)
+        finally:
+            writer.terminate()
+            writer.wait(10)
+        _add(recorder, "quiet_list", web.pid, _asking(port, LISTS), "<= 50")
+        _add(recorder, "quiet_search", web.pid, _asking(port, SEARCHES), "<= 50")
+        recorder.add("web_rss_mb", max(_rss(pid) for pid in _workers(web.pid)), "MB")
+        recorder.add(
+            "empty_answer_p95_ms", percentile(_times(_asking(port, ("/healthz",))), 95), "ms", n=CALLS
+        )
         with psycopg.connect(env["DATABASE_URL"], autocommit=True) as connection:
-            recorder.add("bare_sql_p95_ms", _p95(_bare(connection)), "ms", n=CALLS)
+            recorder.add("bare_sql_p95_ms", percentile(_times(_bare(connection)), 95), "ms", n=CALLS)
     finally:
         web.terminate()
         web.wait(10)
 
 
-def _asks(port: int, paths: tuple[str, ...]) -> Callable[[int], None]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+def _add(recorder: Recorder, name: str, pid: int, ask: Callable[[int], None], goal: str | None) -> None:
+    before = _cpu_ms(pid)
+    took = _times(ask)
+    recorder.add(f"{name}_p95_ms", percentile(took, 95), "ms", goal=goal, n=CALLS)
+    recorder.add(f"{name}_cpu_ms", (_cpu_ms(pid) - before) / (CALLS + WARM_UP), "ms", n=CALLS)
+
+
+def _workers(pid: int) -> list[int]:
+    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _cpu_ms(pid: int) -> float:
+    """What the workers have used so far."""
+    ticks = 0
+    for worker in _workers(pid):
+        fields = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return 1000 * ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _rss(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _asking(port: int, paths: tuple[str, ...], cookie: str = "") -> Callable[[int], None]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Cookie": cookie} if cookie else {}
 
     def ask(n: int) -> None:
-        connection.request("GET", paths[n % len(paths)])
+        connection.request("GET", paths[n % len(paths)], headers=headers)
         answer = connection.getresponse()
         answer.read()
         if answer.status != 200:
             raise RuntimeError(f"{paths[n % len(paths)]} answered {answer.status}")
 
     return ask
+
+
+def _asks(port: int, paths: tuple[str, ...], *, n: int) -> None:
+    """`n` new connections, so that each worker has answered."""
+    for _ in range(n):
+        _asking(port, paths)(0)
+
+
+def _sign_in(env: dict[str, str]) -> str:
+    """The session cookie of a member of two teams."""
+    command = [sys.executable, "-m", "bench.catalog", "session"]
+    return subprocess.run(
+        command, cwd=ROOT, env=env, check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def _bare(connection: psycopg.Connection) -> Callable[[int], None]:
@@ -118,22 +204,23 @@ def _bare(connection: psycopg.Connection) -> Callable[[int], None]:
     return ask
 
 
-def _p95(ask: Callable[[int], None]) -> float:
+def _times(ask: Callable[[int], None]) -> list[float]:
+    """Milliseconds of each call, after a few that do not count."""
     for n in range(WARM_UP):
         ask(n)
     took = []
-    for n in range(CALLS):
+    for n in range(WARM_UP, WARM_UP + CALLS):
         began = time.perf_counter()
         ask(n)
         took.append((time.perf_counter() - began) * 1000)
-    return percentile(took, 95)
+    return took
 
 
 def _wait(port: int, patience: float = 30.0) -> None:
     until = time.monotonic() + patience
     while True:
         try:
-            _asks(port, ("/healthz",))(0)
+            _asking(port, ("/healthz",))(0)
         except OSError:
             if time.monotonic() > until:
                 raise
@@ -142,76 +229,96 @@ def _wait(port: int, patience: float = 30.0) -> None:
             return
 
 
+FILL = """
+SELECT setseed(0.7);
+INSERT INTO accounts_team (slug, name, personal, created_at)
+SELECT 'team-' || n, 'Team ' || n, false, now() FROM generate_series(0, 39) n;
+INSERT INTO apis_plan (slug, key, name, description, rate_requests, rate_seconds, burst, quota_period, approval,
+    content_hash, cluster, kind, namespace, object_name, uid, generation)
+SELECT slug, slug, initcap(slug), '', n, 60, 5, '', 'manual', '', 'bench', 'Plan', '', slug, '', 1
+FROM unnest(ARRAY['free', 'standard', 'partner', 'restricted']) WITH ORDINALITY plan(slug, n);
+INSERT INTO apis_api (slug, cluster, namespace, key, name, summary, description, type, team_id, contact, visibility,
+    tags, search_text, created_at, updated_at)
+SELECT 'api-' || n, 'bench', 'team-' || n %% 40, 'api-' || n, initcap(w[1]) || ' ' || w[2] || ' ' || n,
+    concat_ws(' ', 'Reads and writes', w[3], w[4], w[5], w[6]) || '.', repeat('A paragraph about it. ', 60),
+    (ARRAY['rest', 'graphql', 'asyncapi', 'grpc', 'soap'])[1 + floor(random() * 5)], team.id, '',
+    CASE n %% 10 WHEN 0 THEN 'internal' WHEN 1 THEN 'team' ELSE 'public' END, t[1:2],
+    concat_ws(' ', w[1], w[2], 'api', w[3], w[4], w[5], w[6], team.name),
+    now() - n * interval '1 second', now() - n * interval '1 second'
+FROM generate_series(0, %(count)s - 1) n
+JOIN accounts_team team ON team.slug = 'team-' || n %% 40,
+LATERAL (SELECT array_agg(word ORDER BY random() + n * 0) AS w FROM unnest(%(words)s::text[]) word) AS words,
+LATERAL (SELECT array_agg(tag ORDER BY random() + n * 0) AS t FROM unnest(
+    ARRAY['money', 'commerce', 'logistics', 'personal-data', 'internal-only', 'beta']) tag) AS tags;
+INSERT INTO apis_apiversion (api_id, version, status, status_note, base_path, upstreams, security, mediation,
+    presentation, stated_only, conditions, wants_approval, successor, deprecated_in_object, content_hash, stale,
+    cluster, kind, namespace, object_name, uid, generation, discovered_at, seen_at, definition_url,
+    definition_etag, definition_pending)
+SELECT id, '1.0.0', CASE WHEN id %% 9 = 0 THEN 'deprecated' ELSE 'published' END, '', '/' || slug || '/v1',
+    CASE WHEN id %% 2 = 0 THEN '{"production": {"url": "http://x"}}'
+        ELSE '{"production": {"url": "http://x"}, "sandbox": {"url": "http://x"}}' END::jsonb,
+    '{"oauth2": true}', '{}', '{}', '{}',
+    '[{"type": "Accepted", "status": "True", "reason": "Accepted", "message": "Taken."}]', 'manual', '', false, '',
+    false, 'bench', 'Api', namespace, slug, '', 1, now(), now(), '', '', false
+FROM apis_api;
+INSERT INTO apis_apiversion_plans (apiversion_id, plan_id)
+SELECT version.id, plan.id FROM apis_apiversion version, apis_plan plan WHERE (version.id + plan.id) %% 4 < 2;
+UPDATE apis_api SET current_version_id = version.id,
+    search = setweight(to_tsvector('english', name), 'A') || setweight(to_tsvector('english', search_text), 'B')
+FROM apis_apiversion version WHERE version.api_id = apis_api.id;
+"""
+
+
 def fill(count: int) -> None:
     """`count` published APIs of forty teams with plans, tags and environments spread over them, always the same."""
-    from django.db import connection, transaction
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        for statement in FILL.split(";\n"):
+            # Only what has a place for it takes a parameter.
+            used = {"count": count, "words": WORDS} if "%(" in statement else {}
+            connection.execute(statement if used else statement.replace("%%", "%"), used or None)
+        connection.execute("VACUUM FULL ANALYZE")
 
-    from apis.models import Api, ApiType, ApiVersion, Plan, Publication, Visibility
-    from portal.accounts.models import Team
 
-    chance = random.Random(7)
-    teams = Team.objects.bulk_create(Team(slug=f"team-{n}", name=f"Team {n}") for n in range(40))
-    plans = Plan.objects.bulk_create(
-        Plan(
-            slug=slug,
-            name=slug.title(),
-            rate_requests=n + 1,
-            rate_seconds=60,
-            burst=5,
-            cluster="bench",
-            kind="Plan",
-            object_name=slug,
-        )
-        for n, slug in enumerate(("free", "standard", "partner", "restricted"))
+def session() -> str:
+    """A session cookie of somebody who is a member of two of the teams."""
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.sessions.backends.db import SessionStore
+
+    from portal.accounts.models import Membership, Team, User
+
+    user = User.objects.create_user(READER, name="Bench Reader")
+    Membership.objects.bulk_create(
+        Membership(team=team, user=user) for team in Team.objects.filter(slug__in=("team-1", "team-2"))
     )
-    with transaction.atomic():
-        apis = Api.objects.bulk_create(
-            Api(
-                slug=f"api-{n}",
-                key=f"api-{n}",
-                cluster="bench",
-                namespace=f"team-{n % 40}",
-                name=f"{chance.choice(WORDS).title()} {chance.choice(WORDS)} {n}",
-                summary=f"Reads and writes {' '.join(chance.sample(WORDS, 4))}.",
-                description="A paragraph about it. " * 60,
-                type=chance.choice(ApiType.values),
-                team=teams[n % 40],
-                visibility=Visibility.PUBLIC,
-                tags=chance.sample(
-                    ["money", "commerce", "logistics", "personal-data", "internal-only", "beta"], 2
-                ),
-            )
-            for n in range(count)
-        )
-        versions = ApiVersion.objects.bulk_create(
-            ApiVersion(
-                api=api,
-                version="1.0.0",
-                status=Publication.DEPRECATED if n % 9 == 0 else Publication.PUBLISHED,
-                base_path=f"/{api.slug}/v1",
-                upstreams={name: {"url": "http://x"} for name in ("production", "sandbox")[: 1 + n % 2]},
-                security={"oauth2": True},
-                conditions=[
-                    {"type": "Accepted", "status": "True", "reason": "Accepted", "message": "Taken. " * 20}
-                ],
-                cluster="bench",
-                kind="Api",
-                namespace=api.namespace,
-                object_name=api.slug,
-            )
-            for n, api in enumerate(apis)
-        )
-        offers = ApiVersion.plans.through
-        offers.objects.bulk_create(
-            offers(apiversion=version, plan=plan) for version in versions for plan in chance.sample(plans, 2)
-        )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE apis_api SET current_version_id = v.id, search_text = concat_ws(' ', name, slug, key, summary), "
-            "search = setweight(to_tsvector('english', name), 'A') || setweight(to_tsvector('english', summary), 'B') "
-            "FROM apis_apiversion v WHERE v.api_id = apis_api.id"
-        )
-        cursor.execute("VACUUM ANALYZE")
+    store = SessionStore()
+    store[SESSION_KEY] = str(user.pk)
+    store[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
+    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    store.save()
+    return f"sessionid={store.session_key}"
+
+
+def write() -> None:
+    """Change an API and its version, as the sync does, five times a second until stopped."""
+    from django.db import transaction
+
+    from apis import catalog
+    from apis.models import ApiVersion
+
+    versions = ApiVersion.objects.order_by("pk")
+    pks = list(versions.values_list("pk", flat=True)[:2000])
+    for n in itertools.count():
+        began = time.monotonic()
+        with transaction.atomic():
+            version = versions.select_for_update(of=("self",)).select_related("api").get(pk=pks[n % len(pks)])
+            api = version.api
+            version.presentation = {
+                "summary": f"{api.summary[:200]} {WORDS[n % len(WORDS)]}",
+                "tags": api.tags,
+            }
+            version.save()
+            catalog.refresh(api)
+        time.sleep(max(0.0, 1 / CHANGES_A_SECOND - (time.monotonic() - began)))
 
 
 if __name__ == "__main__":
@@ -219,4 +326,9 @@ if __name__ == "__main__":
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     django.setup()
-    fill(int(sys.argv[1]))
+    if sys.argv[1] == "session":
+        print(session())
+    elif sys.argv[1] == "write":
+        write()
+    else:
+        fill(int(sys.argv[1]))

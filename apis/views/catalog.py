@@ -1,6 +1,7 @@
 """The catalog: the portal's first page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import overload
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -8,10 +9,10 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from apis import facets, permissions, search
+from apis import answers, facets, permissions
 from apis.filters import SORT_LABELS, VIEWS, CatalogQuery
 from apis.models import Api
-from apis.querysets import ApiQuerySet
+from portal.accounts.models import Viewer
 from portal.htmx import wants_part
 from portal.listing import page_of, pager
 
@@ -21,18 +22,17 @@ from portal.listing import page_of, pager
 def catalog(request: HttpRequest) -> HttpResponse:
     """Everything that is asked stands in the address; htmx gets only the regions that change."""
     query = CatalogQuery.read(request.GET)
-    visible = Api.objects.visible_to(request.user)
-    matching, alike = search.matching(visible, query.text)
-    counts = facets.count(matching, query)
-    page = page_of(request, rows(matching, query), known=counts.found)
+    answer = answers.answer(query, request.user)
+    counts = facets.count(answer)
+    page = page_of(request, Cards(answer, request.user), known=counts.found)
     context = {
         "query": query,
-        "alike": alike,
+        "alike": bool(answer.match and answer.match.alike),
         "counts": counts,
         "chips": list(chips(counts, query)),
         "sorts": sorts(query),
         "filtered": bool(query.chosen or query.text),
-        "nearest": search.nearest(visible, query.text) if query.text and not counts.total else None,
+        "nearest": answer.nearest() if query.text and not counts.total else None,
         "publishes": not counts.total and not query.text and permissions.publishes(request.user),
         **pager(page),
     }
@@ -43,13 +43,31 @@ def catalog(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def rows(apis: ApiQuerySet, query: CatalogQuery) -> ApiQuerySet:
-    """One page costs two statements: the APIs with their version and team, and the plans of those versions."""
-    narrowed = query.narrow(apis)
-    if query.sort or not query.text:
-        narrowed = narrowed.order_by(*query.order)
-    return (
-        narrowed.select_related("team", "current_version")
+class Cards(Sequence[Api]):
+    """The APIs found, to be cut into pages. One page costs two statements: APIs with version and team, and the plans."""
+
+    def __init__(self, answer: answers.Answer, user: Viewer) -> None:
+        self._answer = answer
+        self._user = user
+
+    def __len__(self) -> int:
+        return self._answer.narrowed.count
+
+    @overload
+    def __getitem__(self, at: int) -> Api: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Api]: ...
+    def __getitem__(self, at: int | slice) -> Api | list[Api]:
+        if isinstance(at, int):
+            return self[at : at + 1][0]
+        return load(self._answer.pks(at.start or 0, min(at.stop, len(self))), self._user)
+
+
+def load(pks: list[int], user: Viewer) -> list[Api]:
+    """In the order of `pks`. What was hidden from the reader meanwhile is left out."""
+    found = (
+        Api.objects.visible_to(user)
+        .select_related("team", "current_version")
         .defer(
             "search",
             "search_text",
@@ -58,7 +76,9 @@ def rows(apis: ApiQuerySet, query: CatalogQuery) -> ApiQuerySet:
             "current_version__conditions",
         )
         .prefetch_related("current_version__plans")
+        .in_bulk(pks)
     )
+    return [found[pk] for pk in pks if pk in found]
 
 
 def sorts(query: CatalogQuery) -> list[tuple[str, str, bool]]:

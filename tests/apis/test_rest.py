@@ -74,18 +74,26 @@ def test_catalog_bad_filter(client, catalog, asked):
 def test_catalog_pages_by_cursor(client, catalog):
     first = client.get("/api/v1/apis/?limit=1").json()
     assert [row["slug"] for row in first["results"]] == ["orders"]
-    assert slugs(client.get(first["next"])) == ["payments"]
+    second = client.get(first["next"]).json()
+    assert [row["slug"] for row in second["results"]] == ["payments"]
+    assert (first["previous"], second["next"]) == (None, None)
+    assert slugs(client.get(second["previous"])) == ["orders"]
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "W10=", "WyJuZXh0IiwgMV0=", "/w=="])
+def test_catalog_bad_cursor(client, catalog, cursor):
+    is_problem(client.get(f"/api/v1/apis/?cursor={cursor}"), 404)
 
 
 def test_catalog_query_count_is_constant(client_as, consumer, django_assert_num_queries, free):
     client = client_as(consumer)
     for n in range(3):
         factories.ApiVersionFactory(plans=[free], version=f"{n}.0")
-    with django_assert_num_queries(5):  # session, person, teams, APIs, plans
+    with django_assert_num_queries(7):  # session, person, plans and APIs that changed, teams, APIs, plans
         client.get("/api/v1/apis/")
     for n in range(9):
         factories.ApiVersionFactory(plans=[free], version=f"{n}.1")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         client.get("/api/v1/apis/")
 
 

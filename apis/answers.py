@@ -1,0 +1,75 @@
+"""What the catalog answers to a query: how many, which, in which order. The page and REST ask here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from portal.accounts.models import Viewer
+
+from . import search
+from .filters import FACETS, CatalogQuery
+from .index import Index, Mask, current
+from .models import Api
+
+
+@dataclass
+class Answer:
+    """`total` are the APIs that the reader may see and the words find, `narrowed` those left by the filters."""
+
+    index: Index
+    query: CatalogQuery
+    visible: Mask
+    match: search.Match | None
+    total: Mask
+    conditions: Mapping[str, int]
+    narrowed: Mask = field(init=False)
+    _best: list[int] | None = None
+
+    def __post_init__(self) -> None:
+        self.narrowed = self.without("")
+
+    def without(self, facet: str) -> Mask:
+        """Narrowed by every filter but this facet's."""
+        mask = self.total
+        for name, bits in self.conditions.items():
+            if name != facet:
+                mask &= bits
+        return mask
+
+    def pks(self, start: int, stop: int) -> list[int]:
+        """Primary keys from the `start`-th up to the `stop`-th, in the order that was asked for."""
+        best = self._best_first()
+        chosen = best[start:stop]
+        if start + len(chosen) == stop:
+            return chosen
+        first = max(0, start - len(best))
+        with self.index.lock:
+            return chosen + self.index.ordered(
+                self.narrowed, self.query.sort or "name", first, stop - len(best), frozenset(best)
+            )
+
+    def _best_first(self) -> list[int]:
+        if self.match is None or self.query.sort or not self.narrowed.count:
+            return []
+        if self._best is None:
+            self._best = search.best(self.index, self.match, self.narrowed, self.query.text)
+        return self._best
+
+    def nearest(self) -> Api | None:
+        return search.nearest(self.index, self.visible, self.query.text)
+
+
+def answer(query: CatalogQuery, user: Viewer) -> Answer:
+    """As the catalog is now: the index is brought up to date first."""
+    index = current()
+    index.refresh()
+    with index.lock:
+        visible = index.visible_to(user)
+    match = search.matching(index, visible, query.text)
+    with index.lock:
+        total = index.mask(match.bits & visible.bits) if match else visible
+        conditions = {
+            facet.name: index.having(facet.name, facet.keys(index, query.chosen[facet.name]))
+            for facet in FACETS
+            if facet.name in query.chosen
+        }
+        return Answer(index, query, visible, match, total, conditions)

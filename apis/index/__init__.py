@@ -1,0 +1,11 @@
+"""The catalog's index: what can be filtered, counted and sorted by, of every API, in the memory of each web process.
+
+It follows the database: each request first reads what changed since the last one, so an answer is as fresh as the
+request. Counting every facet of 100,000 APIs anew costs the database a third of a second; here it is a few milliseconds,
+for any choice of filters and any reader. The rows of a page are read from the database, through `visible_to`.
+"""
+
+from .bits import Mask
+from .index import Index, Key, current, forget
+
+__all__ = ["Index", "Key", "Mask", "current", "forget"]

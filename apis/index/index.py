@@ -1,0 +1,269 @@
+"""Which APIs have what, and in which order they stand."""
+
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
+from itertools import islice
+from threading import RLock
+
+from apis.models import Visibility
+from portal.accounts.models import Viewer
+from portal.accounts.roles import Permission, teams_with
+
+from . import changes
+from .bits import Mask, Postings, bits_of
+from .changes import VALUED, Entry, Offer
+
+# Fewer APIs than this are counted one by one; more, value by value.
+FEW = 3000
+# More changes at once than this, and the orders are sorted anew.
+BURST = 1000
+# How many changes are remembered for whoever keeps something that was found earlier.
+REMEMBERED = 2000
+
+Key = tuple[str | float, ...]
+SORT_KEYS: Mapping[str, Callable[[Entry], Key]] = {
+    "name": lambda entry: (entry.name.lower(), entry.slug),
+    "newest": lambda entry: (-entry.created, -entry.pk),
+    "updated": lambda entry: (-entry.updated, -entry.pk),
+}
+
+
+class Index:
+    """Not for two threads at once: hold `lock` from `refresh` to the last use of what it found."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        # Counts changes; whoever keeps what was found asks for those after the number it keeps.
+        self.edition = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._snapshot: str | None = None
+        self._plans_snapshot: str | None = None
+        self._entries: list[Entry | None] = []
+        self._positions: dict[int, int] = {}
+        self._postings: dict[str, dict[str, Postings]] = {name: {} for name in VALUED}
+        self._visible: dict[str, Postings] = {name: Postings() for name in Visibility.values}
+        self._orders: dict[str, list[int]] = {name: [] for name in SORT_KEYS}
+        self._recent: list[int] = []
+        self._all = Postings()
+        self._teams: dict[int, str] = {}
+        self.team_names: dict[str, str] = {}
+        self.plans: dict[str, Offer] = {}
+
+    @property
+    def size(self) -> int:
+        return len(self._entries)
+
+    # ---- following the database ------------------------------------------------------------------------------------
+    def refresh(self) -> None:
+        """Read what changed: two statements, whatever there is."""
+        with self.lock:
+            plans, snapshot = changes.plans_since(self._plans_snapshot)
+            self.plans |= plans
+            self._plans_snapshot = snapshot or self._plans_snapshot
+            read = changes.since(self._snapshot)
+            self._teams |= {pk: slug for pk, (slug, _) in read.teams.items()}
+            self.team_names |= dict(read.teams.values())
+            if self._snapshot is None:
+                self._load(read.entries)
+            elif read.entries or read.gone:
+                self._apply(read)
+            self._snapshot = read.snapshot or self._snapshot
+
+    def changed_since(self, edition: int) -> list[int] | None:
+        """Primary keys of what changed after that edition; None when that is too long ago to tell."""
+        behind = self.edition - edition
+        if behind > len(self._recent):
+            return None
+        return self._recent[len(self._recent) - behind :]
+
+    def _load(self, entries: Iterable[Entry]) -> None:
+        self._entries = list(entries)
+        self._positions = {entry.pk: n for n, entry in enumerate(self._entries) if entry}
+        gathered: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for position, entry in enumerate(self._entries):
+            if entry is not None:
+                for name, values in zip(VALUED, entry.values, strict=True):
+                    for value in values:
+                        gathered[name, value].append(position)
+                if entry.on_sale:
+                    gathered["", entry.visibility].append(position)
+        self._all.fill(list(range(self.size)), self.size)
+        for (name, value), positions in gathered.items():
+            postings = self._postings[name].setdefault(value, Postings()) if name else self._visible[value]
+            postings.fill(positions, self.size)
+        self._sort()
+        self.edition += REMEMBERED + 1
+        self._recent = []
+
+    def _apply(self, read: changes.Changes) -> None:
+        touched = [*read.gone, *(entry.pk for entry in read.entries)]
+        burst = len(touched) > BURST
+        for pk in touched:
+            self._remove(pk, keep_order=burst)
+        for entry in read.entries:
+            self._add(entry, keep_order=burst)
+        if burst:
+            self._sort()
+        self.edition += len(touched)
+        self._recent = [*self._recent, *touched][-REMEMBERED:]
+
+    def _sort(self) -> None:
+        for name, key in SORT_KEYS.items():
+            keyed = [(key(entry), position) for position, entry in enumerate(self._entries) if entry]
+            self._orders[name] = [position for _, position in sorted(keyed)]
+
+    def _remove(self, pk: int, *, keep_order: bool) -> None:
+        position = self._positions.get(pk)
+        entry = self._entries[position] if position is not None else None
+        if position is None or entry is None:
+            return
+        if not keep_order:
+            for name, key in SORT_KEYS.items():
+                order = self._orders[name]
+                del order[bisect_left(order, key(entry), key=self._key(key))]
+        for postings in self._postings_of(entry):
+            postings.discard(position)
+        self._entries[position] = None
+
+    def _add(self, entry: Entry, *, keep_order: bool) -> None:
+        # An API keeps its position for good: what was found earlier stays true of all that did not change.
+        position = self._positions.setdefault(entry.pk, len(self._entries))
+        if position == len(self._entries):
+            self._entries.append(None)
+        self._entries[position] = entry
+        for postings in self._postings_of(entry):
+            postings.add(position)
+        if not keep_order:
+            for name, key in SORT_KEYS.items():
+                insort(self._orders[name], position, key=self._key(key))
+
+    def _key(self, key: Callable[[Entry], Key]) -> Callable[[int], Key]:
+        return lambda position: key(self._entry(position))
+
+    def _entry(self, position: int) -> Entry:
+        """What stands in an order is there."""
+        entry = self._entries[position]
+        if entry is None:
+            raise LookupError(f"position {position} is empty")
+        return entry
+
+    def _postings_of(self, entry: Entry) -> Iterator[Postings]:
+        for name, values in zip(VALUED, entry.values, strict=True):
+            for value in values:
+                yield self._postings[name].setdefault(value, Postings())
+        yield self._all
+        if entry.on_sale:
+            yield self._visible[entry.visibility]
+
+    # ---- asking ----------------------------------------------------------------------------------------------------
+    def visible_to(self, user: Viewer) -> Mask:
+        """What `Api.objects.visible_to(user)` gives; a test holds the two together."""
+        if user.is_authenticated and user.is_admin:
+            return Mask(self._all.bits, self.size)
+        bits = self._visible[Visibility.PUBLIC].bits
+        if user.is_authenticated:
+            bits |= self._visible[Visibility.INTERNAL].bits
+            own = teams_with(user, Permission.VIEW_SOURCE)
+            bits |= self.having("team", (self._teams[pk] for pk in own if pk in self._teams))
+        return Mask(bits, self.size)
+
+    def bits(self, pks: Iterable[int]) -> int:
+        """The APIs of these primary keys; what the index does not know is left out."""
+        positions = (self._positions.get(pk) for pk in pks)
+        return bits_of((position for position in positions if position is not None), self.size)
+
+    def having(self, facet: str, values: Iterable[str]) -> int:
+        """The APIs with any of these values, as bits."""
+        bits = 0
+        known = self._postings[facet]
+        for value in values:
+            if value in known:
+                bits |= known[value].bits
+        return bits
+
+    def mask(self, bits: int) -> Mask:
+        return Mask(bits, self.size)
+
+    def ordered(
+        self, mask: Mask, sort: str, start: int, stop: int | None, skip: AbstractSet[int] = frozenset()
+    ) -> list[int]:
+        """Primary keys of `mask` in that order, those of `skip` left out, from the `start`-th up to the `stop`-th."""
+        positions = filter(mask.flags.__getitem__, self._orders[sort])
+        if skip:
+            skipped = {self._positions[pk] for pk in skip}
+            positions = filter(lambda position: position not in skipped, positions)
+        return [self._entry(position).pk for position in islice(positions, start, stop)]
+
+    def beside(
+        self, mask: Mask, sort: str, at: Key | None, limit: int, *, before: bool = False
+    ) -> list[tuple[int, Key]]:
+        """(primary key, sort key) of the next `limit` after the key `at`, or the last ones before it, in that order."""
+        order, key = self._orders[sort], self._key(SORT_KEYS[sort])
+        if before:
+            end = bisect_left(order, at, key=key) if at else len(order)
+            walk: Iterable[int] = (order[n] for n in range(end - 1, -1, -1))
+        else:
+            walk = islice(order, bisect_right(order, at, key=key) if at else 0, None)
+        found = [(self._entry(n).pk, key(n)) for n in islice(filter(mask.flags.__getitem__, walk), limit)]
+        return found[::-1] if before else found
+
+    def named(self, mask: Mask, words: list[str], most: int) -> list[int]:
+        """Primary keys of the first `most` by name that have every word, in lower case, somewhere in their name."""
+        by_name = map(self._entry, filter(mask.flags.__getitem__, self._orders["name"]))
+        fitting = (entry.pk for entry in by_name if all(word in entry.name.lower() for word in words))
+        return list(islice(fitting, most))
+
+    def pks(self, mask: Mask) -> list[int]:
+        return [self._entry(position).pk for position in _set(mask)]
+
+    def counts(self, facet: str, mask: Mask, *, most: int, chosen: Iterable[str]) -> dict[str, int]:
+        known = self._postings[facet]
+        if mask.count <= FEW:
+            found = self._one_by_one(facet, mask)
+            kept = dict(found.most_common(most))
+            return kept | {value: found[value] for value in chosen}
+        counted: Counter[str] = Counter()
+        least = 0
+        # The values that most APIs have come first: none after one that has fewer than the least listed can be listed.
+        for value, postings in sorted(known.items(), key=lambda item: -item[1].count):
+            if postings.count <= least:
+                break
+            counted[value] = postings.within(mask)
+            if len(counted) >= most and len(counted) % most == 0:
+                least = counted.most_common(most)[-1][1]
+        kept = {value: number for value, number in counted.most_common(most) if number}
+        return kept | {value: known[value].within(mask) if value in known else 0 for value in chosen}
+
+    def _one_by_one(self, facet: str, mask: Mask) -> Counter[str]:
+        at = VALUED.index(facet)
+        return Counter(value for position in _set(mask) for value in self._entry(position).values[at])
+
+    def distinct(self, facet: str, mask: Mask) -> int:
+        if mask.count <= FEW:
+            return len(self._one_by_one(facet, mask))
+        return sum(postings.touches(mask) for postings in self._postings[facet].values())
+
+
+def _set(mask: Mask) -> Iterator[int]:
+    flags = mask.flags
+    position = flags.find(1)
+    while position >= 0:
+        yield position
+        position = flags.find(1, position + 1)
+
+
+_index = Index()
+
+
+def current() -> Index:
+    """This process's index. `refresh` it first."""
+    return _index
+
+
+def forget() -> None:
+    """Read everything anew at the next refresh."""
+    with _index.lock:
+        _index._clear()  # noqa: SLF001
