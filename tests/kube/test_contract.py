@@ -86,6 +86,70 @@ def test_list_in_pages_gives_each_object_once(side) -> None:
     assert names(side, page_size=5) == expected
 
 
+def test_pages_are_a_list_in_parts(side) -> None:
+    expected = [f"api-{number:02}" for number in range(12)]
+    side.write(*(api(side.namespace, name) for name in expected))
+    pages = list(side.cluster.pages(API, namespace=side.namespace, page_size=5))
+    assert [len(page.objects) for page in pages] == [5, 5, 2]
+    assert sorted(found.name for page in pages for found in page.objects) == expected
+    assert len({page.resource_version for page in pages}) == 1, "all pages are of one moment"
+    assert all(page.complete for page in pages)
+
+
+def test_pages_of_nothing_are_one_page_to_watch_from(side) -> None:
+    (page,) = side.cluster.pages(API, namespace="elsewhere")
+    assert page.objects == ()
+    assert page.resource_version
+
+
+def test_metadata_alone(side) -> None:
+    side.write(api(side.namespace, "orders", summary="long"))
+    (page,) = side.cluster.pages(API, namespace=side.namespace, metadata_only=True)
+    (found,) = page.objects
+    assert set(found.body) == {"apiVersion", "kind", "metadata"}
+    assert (found.body["apiVersion"], found.body["kind"]) == ("portico.dev/v1alpha1", "Api")
+    whole = side.cluster.get(API, namespace=side.namespace, name="orders")
+    assert (found.uid, found.generation, found.resource_version) == (
+        whole.uid,
+        whole.generation,
+        whole.resource_version,
+    )
+
+
+def test_watch_of_metadata_alone(side) -> None:
+    version = side.cluster.version(API, namespace=side.namespace)
+    side.write(api(side.namespace, "orders"))
+    watch = side.cluster.watch(API, since=version, timeout=20, namespace=side.namespace, metadata_only=True)
+    event = next(event for event in watch if event.type is EventType.ADDED)
+    assert set(event.object.body) == {"apiVersion", "kind", "metadata"}
+    assert (event.name, event.object.kind) == ("orders", API)
+
+
+def test_version_to_watch_from_without_a_list(side) -> None:
+    side.write(api(side.namespace, "before"))
+    version = side.cluster.version(API, namespace=side.namespace)
+    side.write(api(side.namespace, "after"))
+    assert [event.name for event in watch_until(side, version, of(EventType.ADDED, "after"))] == ["after"]
+
+
+def test_installed_kinds(side) -> None:
+    other = Kind(group="portico.dev", version="v9", kind="Api", plural="apis")
+    unknown = Kind(group="nowhere.example", version="v1", kind="Thing", plural="things")
+    asked = {API, PLAN, CONFIG_MAP, other, unknown}
+    expected = asked if isinstance(side, DirectorySide) else {API, PLAN, CONFIG_MAP}
+    for _ in range(2):
+        assert side.cluster.installed(asked) == expected
+
+
+def test_event_about_an_object_changes_nothing_of_it(side) -> None:
+    side.write(api(side.namespace, "orders"))
+    before = side.cluster.get(API, namespace=side.namespace, name="orders")
+    for _ in range(2):
+        side.cluster.record_event(before, reason="NotListed", message="No definition.", warning=True)
+    after = side.cluster.get(API, namespace=side.namespace, name="orders")
+    assert after.resource_version == before.resource_version
+
+
 def test_watch_sees_add_modify_delete(side) -> None:
     version = since(side)
     side.write(api(side.namespace, "orders", summary="one"))

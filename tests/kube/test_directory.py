@@ -293,3 +293,82 @@ def test_applied_name_cannot_lead_elsewhere(cluster, folder, name) -> None:
     with pytest.raises(Invalid):
         cluster.apply(API, api("shop", name))
     assert list(folder.iterdir()) == []
+
+
+def test_checkout_is_waited_for(cluster, folder) -> None:
+    """Git takes files away and brings them one by one; its lock says when it is through."""
+    (folder / ".git").mkdir()
+    (folder / "a.yaml").write_text(GOOD.format(name="one"))
+    listing = cluster.list(API)
+    lock = folder / ".git" / "index.lock"
+
+    def check_out() -> None:
+        lock.touch()
+        (folder / "a.yaml").unlink()
+        time.sleep(0.8)
+        (folder / "a.yaml").write_text(GOOD.format(name="one") + "  summary: new\n")
+        lock.unlink()
+
+    git = threading.Timer(0.3, check_out)
+    git.start()
+    events = list(cluster.watch(API, since=listing.resource_version, timeout=3))
+    git.join()
+    assert [event.type for event in events] == [EventType.MODIFIED, EventType.BOOKMARK]
+
+
+def test_whole_tree_swapped_under_a_watch(tmp_path) -> None:
+    for name, summary in (("one", "old"), ("two", "new")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.yaml").write_text(GOOD.format(name="same") + f"  summary: {summary}\n")
+    (tmp_path / "current").symlink_to("one")
+    cluster = ManifestDirectory("git", path=tmp_path / "current", state=tmp_path / "state")
+    listing = cluster.list(API)
+    (tmp_path / "next").symlink_to("two")
+    (tmp_path / "next").replace(tmp_path / "current")
+    events = list(cluster.watch(API, since=listing.resource_version, timeout=1))
+    assert [event.type for event in events] == [EventType.MODIFIED, EventType.BOOKMARK]
+    assert events[0].object.uid == listing.objects[0].uid
+
+
+def test_file_written_in_place_is_seen(cluster, folder) -> None:
+    (folder / "a.yaml").write_text(GOOD.format(name="one"))
+    cluster.get(API, namespace="shop", name="one")
+    (folder / "a.yaml").write_text(GOOD.format(name="one") + "  summary: new\n")
+    assert cluster.get(API, namespace="shop", name="one").body["spec"]["summary"] == "new"
+    (folder / "a.yaml").write_text(GOOD.format(name="one") + "---\n" + GOOD.format(name="two"))
+    assert cluster.get(API, namespace="shop", name="two").origin == "a.yaml:11"
+
+
+def test_many_watches_see_one_change(cluster, folder) -> None:
+    (folder / "a.yaml").write_text(GOOD.format(name="one"))
+    version = cluster.version(API)
+    seen: list[str] = []
+
+    def watch() -> None:
+        events = cluster.watch(API, since=version, timeout=20)
+        seen.append(next(events).name)
+        events.close()
+
+    watchers = [threading.Thread(target=watch) for _ in range(8)]
+    for watcher in watchers:
+        watcher.start()
+    (folder / "b.yaml").write_text(GOOD.format(name="two"))
+    for watcher in watchers:
+        watcher.join(20)
+    assert seen == ["two"] * 8
+
+
+def test_idle_folder_is_not_read_again(cluster, folder, monkeypatch) -> None:
+    (folder / "a.yaml").write_text(GOOD.format(name="one"))
+    version = cluster.version(API)
+    monkeypatch.setattr(manifests, "_looked", lambda path: pytest.fail("looked again"))
+    assert list(cluster.watch(API, since=version, timeout=1)) == []
+    assert names(cluster) == ["one"]
+
+
+def test_event_is_a_line_in_the_log(cluster, folder, caplog) -> None:
+    (folder / "a.yaml").write_text(GOOD.format(name="one"))
+    found = cluster.get(API, namespace="shop", name="one")
+    cluster.record_event(found, reason="NotListed", message="No definition.", warning=True)
+    assert "a.yaml:2" in caplog.text
+    assert "No definition." in caplog.text

@@ -2,12 +2,23 @@
 
 import json
 import threading
+from collections.abc import Iterator
+from typing import Any
 
+import httpx2
 import pytest
 
 from portal.errors import ClusterUnavailable, Conflict, Invalid
-from portal.kube import FIELD_MANAGER, AccessDenied, KindNotInstalled, KubernetesCluster
-from tests.kube.sides import API, CONFIG_MAP, api
+from portal.kube import (
+    FIELD_MANAGER,
+    AccessDenied,
+    Kind,
+    KindNotInstalled,
+    KubernetesCluster,
+    VersionExpired,
+    connection as connections,
+)
+from tests.kube.sides import API, CONFIG_MAP, PLAN, api
 
 pytestmark = pytest.mark.cluster
 
@@ -121,3 +132,158 @@ def test_kind_without_status_is_not_taken_for_a_missing_object(
     kubernetes.apply(document)
     with pytest.raises(KindNotInstalled):
         kubernetes_cluster.patch_status(CONFIG_MAP, namespace=namespace, name="a", status={})
+
+
+def config_map(namespace: str, name: str, text: str) -> dict[str, Any]:
+    meta = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"text": text}}
+
+
+@pytest.fixture
+def spoil(kubernetes_cluster, monkeypatch):
+    """Let one answer, counted from 1, be changed on its way. The server stays the real one."""
+
+    def arrange(number: int, change) -> None:
+        http = kubernetes_cluster._connection._client()
+        send, seen = http.send, []
+
+        def sent(request: httpx2.Request, **options: Any) -> httpx2.Response:
+            seen.append(request)
+            answer = send(request, **options)
+            return change(answer) if len(seen) == number else answer
+
+        monkeypatch.setattr(http, "send", sent)
+
+    return arrange
+
+
+class Cut(httpx2.SyncByteStream):
+    """Half of an answer, then no connection."""
+
+    def __init__(self, answer: httpx2.Response) -> None:
+        self.answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.answer.read()[:200]
+        raise httpx2.RemoteProtocolError("peer closed connection")
+
+
+def test_connection_cut_in_the_third_page_is_no_short_list(
+    kubernetes, kubernetes_cluster, namespace, spoil
+) -> None:
+    kubernetes.apply(*(config_map(namespace, f"map-{number}", "x") for number in range(8)))
+    spoil(3, lambda answer: httpx2.Response(200, stream=Cut(answer), request=answer.request))
+    pages = kubernetes_cluster.pages(CONFIG_MAP, namespace=namespace, page_size=2)
+    assert [len(next(pages).objects) for _ in range(2)] == [2, 2]
+    with pytest.raises(ClusterUnavailable):
+        next(pages)
+    assert len(kubernetes_cluster.list(CONFIG_MAP, namespace=namespace, page_size=2).objects) == 8
+
+
+def test_continue_token_that_expired_starts_the_list_again(
+    kubernetes, kubernetes_cluster, namespace, spoil
+) -> None:
+    kubernetes.apply(*(config_map(namespace, f"map-{number}", "x") for number in range(4)))
+
+    def expired(answer: httpx2.Response) -> httpx2.Response:
+        status = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
+        return httpx2.Response(410, json=status, request=answer.request)
+
+    spoil(2, expired)
+    pages = kubernetes_cluster.pages(CONFIG_MAP, namespace=namespace, page_size=2)
+    next(pages)
+    with pytest.raises(VersionExpired):
+        next(pages)
+    spoil(2, expired)
+    assert len(kubernetes_cluster.list(CONFIG_MAP, namespace=namespace, page_size=2).objects) == 4
+
+
+def test_page_too_large_comes_in_smaller_ones(kubernetes, kubernetes_cluster, namespace, monkeypatch) -> None:
+    """And an object too large by itself is told of, and hides no other."""
+    monkeypatch.setattr(connections, "MAX_ANSWER_BYTES", 40_000)
+    names = [f"map-{number:02}" for number in range(12)]
+    kubernetes.apply(*(config_map(namespace, name, "x" * 8000) for name in names))
+    kubernetes.apply(config_map(namespace, "map-05-large", "x" * 50_000))
+    version = kubernetes_cluster.version(CONFIG_MAP, namespace=namespace)
+    listing = kubernetes_cluster.list(CONFIG_MAP, namespace=namespace)
+    assert [found.name for found in listing.objects] == names
+    (problem,) = listing.unreadable
+    assert (problem.name, listing.complete) == ("map-05-large", True)
+    with pytest.raises(Invalid):
+        kubernetes_cluster.get(CONFIG_MAP, namespace=namespace, name="map-05-large")
+    monkeypatch.setattr(connections, "MAX_LINE_BYTES", 10_000)
+    kubernetes.apply(config_map(namespace, "map-13", "x" * 20_000))
+    with pytest.raises(VersionExpired):
+        list(kubernetes_cluster.watch(CONFIG_MAP, since=version, timeout=10, namespace=namespace))
+
+
+def test_tools_own_metadata_is_left_out(kubernetes, kubernetes_cluster, namespace) -> None:
+    document = api(namespace, "orders")
+    document["metadata"]["annotations"] = {
+        "kubectl.kubernetes.io/last-applied-configuration": "{}",
+        "team": "shop",
+    }
+    kubernetes.apply(document)
+    found = kubernetes_cluster.get(API, namespace=namespace, name="orders")
+    assert "managedFields" not in found.body["metadata"]
+    assert found.annotations == {"team": "shop"}
+
+
+def test_unchanged_discovery_is_not_sent_again(kubernetes_cluster, monkeypatch) -> None:
+    assert kubernetes_cluster.installed([API]) == {API}
+    connection, codes = kubernetes_cluster._connection, []
+    exchange = connection.exchange
+
+    def counted(*args: Any, **options: Any) -> Any:
+        answer, data = exchange(*args, **options)
+        codes.append((answer.status_code, len(data)))
+        return answer, data
+
+    monkeypatch.setattr(connection, "exchange", counted)
+    assert kubernetes_cluster.installed([API, PLAN]) == {API, PLAN}
+    assert codes == [(304, 0)]
+
+
+def test_discovery_of_an_older_server_asks_by_group(kubernetes_cluster, monkeypatch) -> None:
+    monkeypatch.setattr("portal.kube.discovery._ACCEPT", "application/json")
+    unknown = Kind(group="nowhere.example", version="v1", kind="Thing", plural="things")
+    assert kubernetes_cluster.installed([API, CONFIG_MAP, unknown]) == {API, CONFIG_MAP}
+
+
+def events(kubernetes, namespace: str) -> list[dict[str, Any]]:
+    return kubernetes.request("GET", f"/api/v1/namespaces/{namespace}/events")[1]["items"]
+
+
+def test_same_event_is_one_that_counts(kubernetes, kubernetes_cluster, namespace) -> None:
+    kubernetes.apply(api(namespace, "orders"))
+    found = kubernetes_cluster.get(API, namespace=namespace, name="orders")
+    for _ in range(3):
+        kubernetes_cluster.record_event(found, reason="NotListed", message="No definition.", warning=True)
+    kubernetes_cluster.record_event(found, reason="Listed", message="x" * 3000, warning=False)
+    told = {each["reason"]: each for each in events(kubernetes, namespace)}
+    assert {reason: (each["type"], each["count"]) for reason, each in told.items()} == {
+        "NotListed": ("Warning", 3),
+        "Listed": ("Normal", 1),
+    }
+    assert told["NotListed"]["involvedObject"]["uid"] == found.uid
+    assert told["NotListed"]["reportingComponent"] == "portico.dev/portico"
+    assert len(told["Listed"]["message"]) == 1024
+
+
+def test_event_of_an_object_without_namespace(kubernetes, kubernetes_cluster, namespace) -> None:
+    name = f"gold-{namespace}"
+    plan = {"apiVersion": "portico.dev/v1alpha1", "kind": "Plan", "metadata": {"name": name}, "spec": {}}
+    kubernetes.apply(plan)
+    found = kubernetes_cluster.get(PLAN, namespace="", name=name)
+    kubernetes_cluster.record_event(found, reason="Unused", message="Nobody offers it.", warning=True)
+    assert name in {each["involvedObject"]["name"] for each in events(kubernetes, "default")}
+    kubernetes_cluster.delete(PLAN, namespace="", name=name)
+
+
+def test_event_without_permission(kubernetes, kubernetes_cluster, namespace) -> None:
+    kubernetes.apply(api(namespace, "orders"))
+    found = kubernetes_cluster.get(API, namespace=namespace, name="orders")
+    limited = KubernetesCluster("limited", kubeconfig=str(kubernetes.account(namespace, [])))
+    with pytest.raises(AccessDenied):
+        limited.record_event(found, reason="NotListed", message="No definition.", warning=True)
+    limited.close()
