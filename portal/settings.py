@@ -74,7 +74,7 @@ GATEWAY_PROBE = {
     for environment, address in GATEWAY_LISTEN.items()
 }
 GATEWAY_DIR = Path(env_str("PORTICO_GATEWAY_DIR", str(STATE_DIR / "gateway")))
-# In-cluster services reached at another address: `name.namespace=host:port`, for a gateway outside the cluster.
+# In-cluster services reached at another address: `name.namespace=host:port`, for a gateway or portal outside it.
 SERVICE_ADDRESSES = env_map("PORTICO_SERVICE_ADDRESSES")
 
 _portal_host = urlparse(PORTAL_URL).hostname or "localhost"
