@@ -184,7 +184,8 @@ def header_rules(
     to_set: Iterable[tuple[str, str]], removed: Iterable[str], where: str
 ) -> tuple[HeaderRules, tuple[str, ...]]:
     """Header changes as Portico's gateway can make them, and sentences about those it cannot."""
-    values, left = {}, []
+    values: dict[str, str] = {}
+    left: list[str] = []
     for name, value in to_set:
         if is_free(name) and len(values) < 20 and len(value) <= 1_000 and HEADER_VALUE.fullmatch(value):
             values[name] = value
@@ -226,7 +227,7 @@ def cors_of(
     whole = all(len(kept) == len(set(entries)) for kept, entries in zip(taken, stated, strict=True))
     left = ("CORS is stated with more than Portico's gateway answers; it keeps to plain origins and names.",)
     age = max_age if max_age is not None and 0 <= max_age <= 86_400 else None
-    found = Cors(*taken, allowed, age) if taken[0] else None
+    found = Cors(taken[0], taken[1], taken[2], taken[3], allowed, age) if taken[0] else None
     return found, () if whole and allowed == credentials and found else left
 
 

@@ -1,7 +1,7 @@
 """VirtualService of networking.istio.io, published by the annotation `portico.dev/api`, as an HTTPRoute is.
 
-v1 and v1beta1 are one object in two spellings that a cluster serves both of; the newer one comes first in SOURCES, and
-only the first that a cluster serves is to be read there.
+v1 and v1beta1 are one object in two spellings: a cluster serves both, and it is read as the newer one there. Policies of
+Istio (RequestAuthentication, AuthorizationPolicy) select workloads, not routes, and are not read.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -221,7 +221,9 @@ def destination_sentences(destinations: list[Mapping[str, Any]]) -> Iterator[str
 
 def headers_of(route: Mapping[str, Any]) -> tuple[HeaderRules, HeaderRules, list[str]]:
     """The header rules for requests and for answers, and sentences about what is left."""
-    stated, found, sentences = mapping(route.get("headers")), [], []
+    stated = mapping(route.get("headers"))
+    found: list[HeaderRules] = []
+    sentences: list[str] = []
     for where in ("request", "response"):
         changes = mapping(stated.get(where))
         to_set = [(name, plain_text(value, 4_096)) for name, value in headers_in(changes, "set")]
