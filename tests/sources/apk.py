@@ -10,6 +10,7 @@ from apis.sources.apk.kinds import (
     APPLICATIONS,
     AUTHENTICATIONS,
     BACKENDS,
+    ENVOY_BACKENDS,
     HTTPROUTES,
     MAPPINGS,
     RATE_LIMIT_POLICIES,
@@ -50,7 +51,7 @@ def api(kind: Kind = APIS[0], annotations: Any = None, status: Any = None, **spe
     return make(kind, "pets-1", annotations=annotations, spec=without_nothing(stated | spec), **more)
 
 
-def metadata(labels: Any = None, **stated: Any) -> KubeObject:
+def metadata(labels: Any = None, annotations: Any = None, **stated: Any) -> KubeObject:
     found = {
         "name": "Pet Shop",
         "version": "2.0.0",
@@ -59,7 +60,9 @@ def metadata(labels: Any = None, **stated: Any) -> KubeObject:
         "definitionPath": "/api-definition",
         "definition": DEFINITION,
     }
-    obj = make(ROUTE_METADATA[0], "pets-meta", spec={"api": without_nothing(found | stated)})
+    obj = make(
+        ROUTE_METADATA[0], "pets-meta", annotations=annotations, spec={"api": without_nothing(found | stated)}
+    )
     return obj if labels is None else make_labelled(obj, labels)
 
 
@@ -101,6 +104,11 @@ def route(
     *rules: Any, name: str = "pets", hostnames: Any = (), kind: Kind = HTTPROUTES[0], **spec: Any
 ) -> KubeObject:
     return make(kind, name, spec={"hostnames": list(hostnames), "rules": list(rules) or [rule()]} | spec)
+
+
+def envoy_backend(name: str = "pets", **spec: Any) -> KubeObject:
+    stated = {"endpoints": [{"fqdn": {"hostname": "pets.shop", "port": 8443}}]}
+    return make(ENVOY_BACKENDS[0], name, spec=stated | spec)
 
 
 def extension(kind: str, name: str, group: str = "dp.wso2.com") -> dict[str, Any]:

@@ -3,13 +3,14 @@
 import pytest
 
 from apis.sources import attachment_of, source_of
-from apis.sources.apk import APIS
+from apis.sources.apk import APIS, TLS_POLICIES
 from tests.sources.apk import (
     api,
     api_policy,
     application,
     authentication,
     backend,
+    envoy_backend,
     extension,
     gateway,
     joined,
@@ -23,7 +24,7 @@ from tests.sources.apk import (
     subscription_limit,
 )
 from tests.sources.hostile import broken, check
-from tests.sources.objects import Store, config_map
+from tests.sources.objects import Store, config_map, make
 from tests.sources.test_apk_policies import CORS, KEYS, header, pair, rewrite
 
 FILTERS = [
@@ -116,3 +117,13 @@ def test_many_operations_and_rules_are_read_in_reasonable_steps():
     store = Store(config_map("pets-definition", text), route(*rules), backend(), scope("read", "r"))
     (found,) = source_of(APIS[0]).read(api(), store).published
     assert len(found.security.scopes) == 64
+
+
+def test_anything_anywhere_in_envoy_gateways_backend_is_read_or_a_problem():
+    ref = {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": "pets"}
+    routed = route(rule(refs=[ref]))
+    targeting = make(TLS_POLICIES[0], "tls", spec={"targetRefs": [ref]})
+    for changed in broken(envoy_backend(tls={"x": "y"})):
+        check(API, Store(packed(), routed, targeting, changed))
+    for changed in broken(targeting):
+        list(attachment_of(changed.kind).targets(changed))

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from apis.sources import Condition, DefinitionText, OperationScopes, Upstream
-from apis.sources.apk.kinds import AUTHENTICATIONS, HTTPROUTES
+from apis.sources.apk.kinds import AUTHENTICATIONS, HTTPROUTES, TLS_POLICIES
+from apis.sources.source import CONFIG_MAP
 from tests.sources.apk import (
     DEFINITION,
     backend,
+    envoy_backend,
     extension,
     metadata,
     packed,
@@ -17,7 +19,7 @@ from tests.sources.apk import (
     rule,
     scope,
 )
-from tests.sources.objects import config_map, fields, published, reading
+from tests.sources.objects import config_map, fields, made, make, published, reading
 
 NAMED = extension("RouteMetadata", "pets-meta")
 CONTEXT = "/pets/2.0.0"
@@ -109,9 +111,6 @@ def test_definition_is_plain_or_compressed():
 
 
 def test_definition_key_goes_before_others():
-    from apis.sources.source import CONFIG_MAP
-    from tests.sources.objects import make
-
     held = make(CONFIG_MAP, "pets-definition", data={"Definition": DEFINITION, "other": "x"})
     obj = metadata(definition=None, definitionFileRef=ref())
     assert published(obj, naming(), backend(), held).definition.text == DEFINITION
@@ -163,7 +162,75 @@ def test_conditions_of_its_ancestors_are_observed():
         return {"ancestorRef": {"name": name}, "controllerName": "a/b", "conditions": [entry]}
 
     body = dict(metadata().body) | {"status": {"ancestors": [ancestor("True", "a"), ancestor("False", "b")]}}
-    from tests.sources.objects import made
-
     found = published(made(metadata().kind, body), naming(), backend())
     assert found.conditions == (Condition("Accepted", "False", "R", "Gateway shop/b: M", 2),)
+
+
+def annotated(obj: Any, **annotations: str) -> Any:
+    body = dict(obj.body)
+    body["metadata"] = dict(body["metadata"]) | {"annotations": annotations}
+    return made(obj.kind, body)
+
+
+def test_route_says_which_environment_it_serves():
+    word = "gateway.envoyproxy.io/kgw-envtype"
+    routes = [
+        annotated(naming(name=name), **{word: stated})
+        for name, stated in (("a", "production"), ("b", "Sandbox"), ("c", "other"))
+    ]
+    assert list(published(metadata(envType="staging"), *routes, backend()).upstreams) == [
+        "production",
+        "sandbox",
+    ]
+    assert list(published(metadata(envType="staging"), routes[2], backend()).upstreams) == ["sandbox"]
+
+
+def test_routes_that_annotations_name_count():
+    obj = metadata(annotations={"dp.wso2.com/httproute_1": "any, plain"}, type="GraphQL")
+    found = published(
+        obj, naming(hostnames=["a.example"]), route(name="plain", hostnames=["b.example"]), backend()
+    )
+    assert any("a.example, b.example" in text for text in found.stated_only)
+    assert fields(reading(obj, naming(), backend())) == ["metadata.annotations[0]"]
+
+
+ENVOY_REF = {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": "pets"}
+
+
+def envoy(*others: Any) -> Any:
+    return reading(metadata(), route(rule(CONTEXT, filters=[NAMED], refs=[ENVOY_REF])), *others)
+
+
+def test_envoy_gateways_backend_is_read():
+    (found,) = envoy(envoy_backend()).published
+    assert found.upstreams["production"].url == "http://pets.shop:8443"
+    (found,) = envoy(envoy_backend(endpoints=[{"ip": {"address": "10.0.0.7", "port": 80}}, {}])).published
+    assert found.upstreams["production"].url == "http://10.0.0.7:80"
+    (found,) = envoy(envoy_backend(endpoints=[{"ip": {"address": "fd00::7", "port": 80}}] * 2)).published
+    assert found.upstreams["production"].url == "http://[fd00::7]:80"
+    assert "several endpoints" in found.stated_only[0]
+
+
+def test_envoy_gateways_backend_may_speak_tls():
+    for kind in TLS_POLICIES:
+        targeting = make(kind, "tls", spec={"targetRefs": [ENVOY_REF]})
+        (found,) = envoy(envoy_backend(), targeting).published
+        assert found.upstreams["production"].url == "https://pets.shop:8443"
+        assert "BackendTLSPolicy tls has certificates" in found.stated_only[0]
+    (found,) = envoy(envoy_backend(tls={"wellKnownCACertificates": "System"})).published
+    assert found.upstreams["production"].url == "https://pets.shop:8443"
+
+
+@pytest.mark.parametrize(
+    "endpoints",
+    [
+        None,
+        [],
+        [{}],
+        [{"unix": {"path": "/x"}}],
+        [{"fqdn": {"hostname": 7, "port": 1}}],
+        [{"ip": {"address": "::x", "port": 1}}],
+    ],
+)
+def test_envoy_gateways_backend_that_cannot_be_called_is_a_problem(endpoints):
+    assert fields(envoy(envoy_backend(endpoints=endpoints))) == ["spec.api"]

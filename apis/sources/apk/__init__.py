@@ -5,12 +5,14 @@ The rules are those of APK 1.3 (wso2/apk, common-go-libs/apis) and of its second
 
 from apis.sources.apk.access import mapping_targets, read_mapping, read_subscription
 from apis.sources.apk.api import read_api
+from apis.sources.apk.backends import tls_targets
 from apis.sources.apk.kinds import (
     API_POLICIES,
     APIS,
     APPLICATIONS,
     AUTHENTICATIONS,
     BACKENDS,
+    ENVOY_BACKENDS,
     GQLROUTES,
     GRPCROUTES,
     HTTPROUTES,
@@ -19,6 +21,7 @@ from apis.sources.apk.kinds import (
     ROUTE_METADATA,
     SCOPES,
     SUBSCRIPTIONS,
+    TLS_POLICIES,
 )
 from apis.sources.apk.policies import targets_of
 from apis.sources.apk.rate_limits import read_rate_limit_policy
@@ -27,7 +30,7 @@ from apis.sources.gateway_api import GATEWAY
 from apis.sources.source import CONFIG_MAP, About, Attachment, Source
 
 POLICIES = (*AUTHENTICATIONS, *API_POLICIES, *RATE_LIMIT_POLICIES)
-SERVING = (CONFIG_MAP, *HTTPROUTES, *BACKENDS, *SCOPES, GATEWAY, *POLICIES)
+SERVING = (CONFIG_MAP, *HTTPROUTES, *BACKENDS, *ENVOY_BACKENDS, *TLS_POLICIES, *SCOPES, GATEWAY, *POLICIES)
 
 API_ABOUT = About(
     publisher="WSO2 APK 1.x",
@@ -46,7 +49,10 @@ RATE_LIMIT_ABOUT = About(
 )
 METADATA_ABOUT = About(
     publisher="WSO2 APK 2",
-    reads="Name, version, context, definition, the HTTPRoutes that name it with their backends, and policies pointing at it.",
+    reads=(
+        "Name, version, context, definition, the HTTPRoutes that name it or that it names with their backends (of APK, "
+        "of Envoy Gateway, Services), and the policies pointing at it."
+    ),
     enforced="One backend, tokens and API keys, scopes, plans, CORS, and headers of all routes.",
     shown="Further backends, settings of single routes, RoutePolicies, host names and what its controllers report.",
 )
@@ -68,6 +74,7 @@ SOURCES = (
 )
 ATTACHMENTS = (
     *(Attachment(kind, targets_of) for kind in POLICIES),
+    *(Attachment(kind, tls_targets) for kind in TLS_POLICIES),
     *(Attachment(kind, route_targets) for kind in HTTPROUTES),
     *(Attachment(kind, mapping_targets) for kind in MAPPINGS),
 )

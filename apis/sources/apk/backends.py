@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from apis.sources.addresses import checked_url, service_url
-from apis.sources.apk.kinds import BACKENDS, DP, newest
+from apis.sources.apk.kinds import BACKENDS, DP, ENVOY_BACKENDS, TLS_POLICIES, attached, newest
 from apis.sources.apk.values import mapping, mappings
 from apis.sources.fields import SLUG, Report, plain_text, shown
 from apis.sources.gateway_api import BackendRef, RouteRule
 from apis.sources.published import Upstream
-from apis.sources.source import LookUp
+from apis.sources.source import LookUp, Target
 from portal.errors import Invalid
 from portal.kube import KubeObject
 
+ENVOY = ENVOY_BACKENDS[0].group
+USABLE = ((DP, "Backend"), (ENVOY, "Backend"), ("", "Service"))
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 # What a Backend states for the cluster's own gateway alone.
 NOT_ENFORCED = {
@@ -41,7 +43,7 @@ class Backends:
         """
         refs = list(dict.fromkeys(ref for rule in rules for ref in rule.backends))
         targets = list(dict.fromkeys((ref.kind, ref.namespace, ref.name, ref.port) for ref in refs))
-        usable = [ref for ref in refs if (ref.group, ref.kind) in ((DP, "Backend"), ("", "Service"))]
+        usable = [ref for ref in refs if (ref.group, ref.kind) in USABLE]
         if not usable:
             self.sentences.append(
                 f"No route of {environment} names a backend that Portico's gateway can call; it is not served there."
@@ -66,19 +68,52 @@ class Backends:
     def backend(self, ref: BackendRef) -> Upstream | None:
         """A Backend, which has exactly one host."""
         name = f"Backend {ref.namespace}/{ref.name}"
-        found = newest(self.look_up, BACKENDS, ref.namespace, ref.name)
+        kinds = ENVOY_BACKENDS if ref.group == ENVOY else BACKENDS
+        found = newest(self.look_up, kinds, ref.namespace, ref.name)
         if found is None:
             remedy = "Create it, or name another one in the route. Portico will notice."
             self.report.add(self.field, f"{name} is not there", remedy)
             return None
         try:
-            url = checked_url(address_of(found), found.namespace)
+            stated = self.envoy_address(found) if ref.group == ENVOY else address_of(found)
+            url = checked_url(stated, found.namespace)
         except Invalid as error:
             self.report.add(self.field, f"{name}: {error.message}"[:900], error.remedy)
             return None
         spec = mapping(found.body.get("spec"))
         self.sentences += [f"{name} {sentence}" for key, sentence in NOT_ENFORCED.items() if spec.get(key)]
         return Upstream(url, timeout_of(spec), backend=name)
+
+    def envoy_address(self, backend: KubeObject) -> str:
+        """The address of the first endpoint of Envoy Gateway's Backend. Raises Invalid where it states none.
+
+        It speaks TLS where it says so itself, or where a BackendTLSPolicy points at it.
+        """
+        spec = mapping(backend.body.get("spec"))
+        endpoints = mappings(spec, "endpoints")
+        endpoint = mapping(endpoints[0].get("fqdn") or endpoints[0].get("ip")) if endpoints else {}
+        host, port = endpoint.get("hostname") or endpoint.get("address"), endpoint.get("port")
+        if not isinstance(host, str) or type(port) is not int:
+            raise Invalid("spec.endpoints has no host and port", remedy="Give one endpoint by fqdn or ip.")
+        if len(endpoints) > 1:
+            self.sentences.append(
+                f"Backend {backend.namespace}/{backend.name} has several endpoints; Portico's gateway uses {host[:253]}."
+            )
+        policies = attached(self.look_up, TLS_POLICIES, backend)
+        self.sentences += [
+            f"BackendTLSPolicy {policy.name} {NOT_ENFORCED['tls']}" for policy in policies[:10]
+        ]
+        tls = mapping(spec.get("tls")) or policies
+        host = f"[{host}]" if ":" in host else host
+        return f"{'https' if tls else 'http'}://{host[:260]}:{port}"
+
+
+def tls_targets(policy: KubeObject) -> Iterator[Target]:
+    """What a BackendTLSPolicy points at."""
+    for ref in mappings(mapping(policy.body.get("spec")), "targetRefs"):
+        group, kind, name = (plain_text(ref.get(key), 253) for key in ("group", "kind", "name"))
+        if kind and name:
+            yield Target(group, kind, policy.namespace, name)
 
 
 def address_of(backend: KubeObject) -> str:

@@ -27,6 +27,9 @@ SCOPES = generations(DP, "Scope", "scopes", "v1alpha1")
 ROUTE_METADATA = generations(DP, "RouteMetadata", "routemetadata", "v2alpha1")
 GQLROUTES = generations(DP, "GQLRoute", "gqlroutes", "v1alpha2")
 GRPCROUTES = generations(GROUP, "GRPCRoute", "grpcroutes", "v1", "v1alpha2")
+# What the second generation of APK has in place of its own Backend (Envoy Gateway), and what says that it speaks TLS.
+ENVOY_BACKENDS = generations("gateway.envoyproxy.io", "Backend", "backends", "v1alpha1")
+TLS_POLICIES = generations(GROUP, "BackendTLSPolicy", "backendtlspolicies", "v1", "v1alpha3")
 HTTPROUTES = (HTTPROUTE, *generations(GROUP, "HTTPRoute", "httproutes", "v1beta1"))
 
 APPLICATIONS = generations(CP, "Application", "applications", "v1alpha2")

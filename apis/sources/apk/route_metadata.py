@@ -32,7 +32,12 @@ from portal.kube import KubeObject
 ENVIRONMENTS = {"production": PRODUCTION, "staging": SANDBOX, "development": SANDBOX}
 TYPES = {"rest": "rest", "http": "rest", "graphql": "graphql", "grpc": "grpc", "async": "asyncapi"}
 DEFINITION_KEY = "Definition"
+# As APK's own Helm chart marks its APIs: systemAPI: "true".
 SYSTEM_LABEL = "systemapi"
+# What APK writes on an HTTPRoute to say which environment it serves, and on RouteMetadata to name its HTTPRoutes
+# (common-controller/internal/operator/controllers/dp/routemetadata_controller.go).
+ENVIRONMENT_ANNOTATION = "gateway.envoyproxy.io/kgw-envtype"
+ROUTES_ANNOTATION = "dp.wso2.com/httproute_"
 
 
 def route_targets(route: KubeObject) -> Iterator[Target]:
@@ -55,8 +60,9 @@ def read_route_metadata(obj: KubeObject, look_up: LookUp) -> Reading:
     environment = spec.choice("envType", ENVIRONMENTS, PRODUCTION)
     definition = definition_in(spec, obj, look_up)
     routes = Routes(obj, kind, look_up, report)
-    if found := attached(look_up, HTTPROUTES, obj):
-        routes.add(environment, found, spec.path)
+    found = routes_naming(obj, routes, look_up)
+    for route in found:
+        routes.add(environment_of(route, environment), (route,), spec.path)
     gateways = routes.gateways()
     policies = Policies(obj, gateways, look_up)
     security, cors = policies.security(AUTHENTICATIONS), policies.policy(API_POLICIES)
@@ -93,6 +99,25 @@ def read_route_metadata(obj: KubeObject, look_up: LookUp) -> Reading:
         ),
     )
     return Reading((), report.problems) if report.problems else Reading((published,))
+
+
+def routes_naming(obj: KubeObject, routes: Routes, look_up: LookUp) -> tuple[KubeObject, ...]:
+    """The HTTPRoutes that name the object, and those that its annotations name."""
+    listed = [
+        name.strip()
+        for key, value in sorted(obj.annotations.items())
+        if key.startswith(ROUTES_ANNOTATION) and isinstance(value, str)
+        for name in value.split(",")[:100]
+    ]
+    found = {route.name: route for route in attached(look_up, HTTPROUTES, obj)}
+    names = tuple(dict.fromkeys(name for name in listed if name and name not in found))[:100]
+    return (*found.values(), *routes.named(names, "metadata.annotations", HTTPROUTES))
+
+
+def environment_of(route: KubeObject, usual: str) -> str:
+    """The environment that an HTTPRoute serves: what its annotation says, else the object's."""
+    stated = plain_text(route.annotations.get(ENVIRONMENT_ANNOTATION), 50).lower()
+    return stated if stated in (PRODUCTION, SANDBOX) else usual
 
 
 def is_system(obj: KubeObject) -> bool:

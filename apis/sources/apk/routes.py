@@ -23,7 +23,7 @@ from apis.sources.gateway_api import (
 )
 from apis.sources.published import Cors, DefinitionText, Mediation, OperationScopes, Upstream
 from apis.sources.source import LookUp
-from portal.kube import KubeObject
+from portal.kube import Kind, KubeObject
 
 KINDS_OF_TYPE = {"graphql": GQLROUTES, "grpc": GRPCROUTES}
 
@@ -54,9 +54,11 @@ class Routes:
         self.routes[environment] = (*self.routes.get(environment, ()), *routes)
         self.fields.setdefault(environment, place)
 
-    def named(self, names: tuple[str, ...], place: str) -> tuple[KubeObject, ...]:
-        """Routes by their names, in the API's namespace."""
-        kinds = KINDS_OF_TYPE.get(self.type, HTTPROUTES)
+    def named(
+        self, names: tuple[str, ...], place: str, kinds: tuple[Kind, ...] = ()
+    ) -> tuple[KubeObject, ...]:
+        """Routes by their names, in the API's namespace: of the kinds given, else of those that the API's type has."""
+        kinds = kinds or KINDS_OF_TYPE.get(self.type, HTTPROUTES)
         found = []
         for index, name in enumerate(names):
             route = newest(self.look_up, kinds, self.api.namespace, name)
