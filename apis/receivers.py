@@ -10,6 +10,7 @@ from portal.accounts.models import NamespaceGrant, User
 from . import catalog, tasks
 from .models import ApiVersion
 from .signals import version_changed
+from .sync import Key, changes
 
 
 def connect() -> None:
@@ -23,9 +24,10 @@ def follow_version(*, instance: ApiVersion, by: User | None, **_: Any) -> None:
     """Whoever changes a version, the catalog shows it; what a person decided is told to the object, too."""
     instance.api = catalog.refresh(instance.api)
     if by is not None and instance.cluster in settings.CLUSTERS and instance.withdrawn_at is None:
-        tasks.sync_object.delay_on_commit(
-            instance.cluster, instance.kind, instance.namespace, instance.object_name
+        changes.note(
+            instance.cluster, [Key(instance.kind, instance.namespace, instance.object_name)], background=True
         )
+        tasks.carry_changes.delay_on_commit()
 
 
 def follow_grant(*, instance: NamespaceGrant, **_: Any) -> None:

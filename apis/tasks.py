@@ -1,25 +1,38 @@
 """Background work of the catalog: follow the cluster. Tasks take names, and do no harm when they run twice."""
 
+import logging
+import time
 from typing import Any
 
 from celery import shared_task
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 
-from portal.errors import ClusterUnavailable
+from portal.errors import PorticoError
 from portal.kube import get_cluster
 from portal.locks import advisory_lock
 
 from . import sync
-from .sync import Key, Needed
+from .models import Change
+from .sync import Key, changes
+
+logger = logging.getLogger(__name__)
 
 # Seconds until a pass that found another one at work looks again: it may be wanted for what that one came too early for.
 BUSY_SECONDS = 1
 BUSY_ATTEMPTS = 120
-PASSING = (ClusterUnavailable, OperationalError, InterfaceError)
+# A full sync of a very large cluster may take minutes; one that runs longer is stuck.
+FULL_SYNC_SECONDS = 900
+# Changes taken at once, and seconds after which a worker lets other tasks have a turn.
+TAKEN = 5
+TURN_SECONDS = 20.0
 
 
-@shared_task(bind=True, max_retries=BUSY_ATTEMPTS)
+@shared_task(
+    bind=True,
+    max_retries=BUSY_ATTEMPTS,
+    soft_time_limit=FULL_SYNC_SECONDS,
+    time_limit=FULL_SYNC_SECONDS + 5,
+)
 def full_sync(self: Any, cluster_name: str | None = None) -> None:
     """Compare a cluster with the catalog, one pass at a time; None: each cluster, in a task of its own."""
     if cluster_name is None:
@@ -31,10 +44,31 @@ def full_sync(self: Any, cluster_name: str | None = None) -> None:
             sync.run(get_cluster(cluster_name))
     if not acquired:
         raise self.retry(countdown=BUSY_SECONDS)
+    changes.forget_old()
+    if changes.due():
+        carry_changes.delay()
 
 
-@shared_task(autoretry_for=PASSING, retry_backoff=True, retry_backoff_max=30, max_retries=6)
-def sync_object(cluster_name: str, kind: str, namespace: str, name: str) -> None:
-    """Read one object again, and those that were read with it."""
-    needing = sync.dependants(cluster_name, Needed(kind, namespace, name))
-    sync.settle(get_cluster(cluster_name), [Key(kind, namespace, name), *needing])
+@shared_task
+def carry_changes() -> None:
+    """Carry what waits in the queue into the catalog, until nothing is due."""
+    until = time.monotonic() + TURN_SECONDS
+    while taken := changes.take(TAKEN):
+        for change in taken:
+            _carry(change)
+        if time.monotonic() > until:
+            carry_changes.delay()
+            return
+
+
+def _carry(change: Change) -> None:
+    if change.cluster not in settings.CLUSTERS:
+        changes.done(change, carried=False)
+        return
+    try:
+        carried = sync.carry(get_cluster(change.cluster), Key(change.kind, change.namespace, change.name))
+    except PorticoError as error:
+        logger.warning("%s waits: %s", change, error.message)
+        changes.postpone(change)
+    else:
+        changes.done(change, carried=carried)

@@ -1,8 +1,9 @@
-"""Follow every kind of every cluster, and ask for one task per changed object.
+"""Follow every kind of every cluster, and note each object that changed.
 
-A thread per kind lists and watches, and only puts notes into a queue. The main thread alone speaks to the database: it
-holds the leader's lock, gathers what comes within a moment, and enqueues. Whatever is missed (a lost connection, an
-expired version, a change of leaders) ends in a new list, and that in a full sync.
+A thread per kind watches, and only puts notes into a queue; a thread per cluster looks which kinds are installed. The
+main thread alone speaks to the database: it holds the leader's lock, gathers what comes within a moment, writes it down
+and wakes the workers. Whatever is missed (a lost connection, an expired version, a change of leaders) ends in a new
+start from now, and that in a full sync.
 """
 
 import logging
@@ -17,10 +18,12 @@ from django.utils import timezone
 
 from portal.errors import PorticoError
 from portal.kube import Cluster, EventType, Kind, KindNotInstalled, VersionExpired, backoff
+from portal.locks import advisory_lock
 
-from . import tasks
-from .models import Dependency, WatchState
-from .sources import kinds, source_of
+from . import sync, tasks
+from .models import SyncRun, WatchState
+from .sources import kinds, served
+from .sync import Key, changes
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +33,14 @@ WATCH_SECONDS = 60.0
 GATHER_SECONDS = 0.03
 # Lists that come within this many seconds of each other (a start, a cluster that is back) are one full sync.
 SETTLE_SECONDS = 0.3
-# How often the leader looks whether it still is one, and until when an uninstalled kind is looked for again.
+# How often the leader looks whether it still is one, and whether something waits that nobody works on.
 LEADER_SECONDS = 1.0
-INSTALL_SECONDS = 5.0
+# How often a cluster is asked which kinds it serves.
+INSTALL_SECONDS = 2.0
+# A worker that was woken has this long before it is woken again.
+WAKE_SECONDS = 2.0
+# So many changes are worth waking a second worker.
+MANY = 20
 # A watch that lived this long begins its back-off anew.
 STEADY_SECONDS = 10.0
 # The longest wait: a cluster that is back is followed again this soon.
@@ -40,29 +48,35 @@ LONGEST_WAIT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """One object is different, or gone."""
+class Place:
+    """What one thread follows: a kind of a cluster, in one namespace or ("") in all."""
 
     cluster: str
     kind: Kind
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One object is different, or gone."""
+
+    place: Place
     namespace: str
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A kind was listed; it is watched from there, and what happened before is for a full sync."""
+    """A kind is watched from now on; what happened before is for a full sync."""
 
-    cluster: str
-    kind: Kind
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
     """A kind is not watched now. `installed` False: the cluster does not know it."""
 
-    cluster: str
-    kind: Kind
+    place: Place
     message: str
     installed: bool = True
 
@@ -71,96 +85,158 @@ Note = Changed | Listed | Lost
 
 
 class KindWatcher(threading.Thread):
-    """Lists and watches one kind of one cluster for ever. A daemon: a request under way does not hold up the end."""
+    """Watches one kind until it is stopped. A daemon: a request under way does not hold up the end."""
 
     def __init__(
-        self, cluster: Cluster, kind: Kind, put: Callable[[Note], None], stop: threading.Event
+        self, cluster: Cluster, place: Place, put: Callable[[Note], None], stop: threading.Event
     ) -> None:
-        super().__init__(name=f"watch {cluster.name} {kind.resource}", daemon=True)
+        super().__init__(name=f"watch {cluster.name} {place.kind.resource} {place.namespace}", daemon=True)
         self._cluster = cluster
-        self._kind = kind
+        self._place = place
         self._put = put
         self._stop_asked = stop
+        # The kind went, or is read as another version now.
+        self.dropped = threading.Event()
 
     def run(self) -> None:
-        """Until stopped: list, watch, and after every trouble wait a little longer."""
+        """Until stopped: start from now, watch, and after every trouble wait a little longer."""
         delays = backoff(most=LONGEST_WAIT)
-        while not self._stop_asked.is_set():
+        while not self._ends():
             began, delay = time.monotonic(), 0.0
             try:
                 self._follow()
             except VersionExpired:
-                pass  # what is older than the cluster's history comes with the new list
+                pass  # what is older than the cluster's history comes with the full sync
             except KindNotInstalled as error:
-                self._put(Lost(self._cluster.name, self._kind, error.message, installed=False))
+                self._put(Lost(self._place, error.message, installed=False))
                 delay = INSTALL_SECONDS
             except PorticoError as error:
-                self._put(Lost(self._cluster.name, self._kind, error.message))
+                self._put(Lost(self._place, error.message))
                 delays = backoff(most=LONGEST_WAIT) if time.monotonic() - began > STEADY_SECONDS else delays
                 delay = next(delays)
             except Exception as error:
-                logger.exception("the watch of %s failed", self._kind)
-                self._put(Lost(self._cluster.name, self._kind, f"{type(error).__name__}: {error}"))
+                logger.exception("the watch of %s failed", self._place)
+                self._put(Lost(self._place, f"{type(error).__name__}: {error}"))
                 delay = next(delays)
             self._stop_asked.wait(delay)
 
+    def _ends(self) -> bool:
+        return self._stop_asked.is_set() or self.dropped.is_set()
+
     def _follow(self) -> None:
-        """List once, then one watch after the other from the last version seen. Raises what ends that."""
-        since = self._cluster.list(self._kind).resource_version
-        self._put(Listed(self._cluster.name, self._kind))
-        while not self._stop_asked.is_set():
-            for event in self._cluster.watch(self._kind, since=since, timeout=WATCH_SECONDS):
-                if self._stop_asked.is_set():
+        """Start from the version of now, then one watch after the other from the last version seen."""
+        kind, namespace = self._place.kind, self._place.namespace or None
+        since = self._cluster.version(kind, namespace=namespace)
+        self._put(Listed(self._place))
+        while not self._ends():
+            for event in self._cluster.watch(
+                kind, since=since, timeout=WATCH_SECONDS, namespace=namespace, metadata_only=True
+            ):
+                if self._ends():
                     return
                 since = event.resource_version or since
                 if event.type is not EventType.BOOKMARK:
-                    self._put(Changed(self._cluster.name, self._kind, event.namespace, event.name))
+                    self._put(Changed(self._place, event.namespace, event.name))
+
+
+class ClusterWatcher(threading.Thread):
+    """Keeps one KindWatcher for each kind that the cluster serves, and for each namespace that is read."""
+
+    def __init__(self, cluster: Cluster, put: Callable[[Note], None], stop: threading.Event) -> None:
+        super().__init__(name=f"watch {cluster.name}", daemon=True)
+        self._cluster = cluster
+        self._put = put
+        self._stop_asked = stop
+        self._watchers: dict[Place, KindWatcher] = {}
+        self._absent: set[Kind] = set()
+
+    def run(self) -> None:
+        """Until stopped. A cluster that does not answer keeps its watchers: they say themselves what is wrong."""
+        while not self._stop_asked.is_set():
+            try:
+                self._keep(served(self._cluster))
+            except PorticoError as error:
+                if not self._watchers:
+                    for kind in kinds():
+                        self._put(Lost(Place(self._cluster.name, kind), error.message))
+            except Exception:
+                logger.exception("nobody knows which kinds %s serves", self._cluster.name)
+            self._stop_asked.wait(INSTALL_SECONDS)
+
+    def _keep(self, wanted: frozenset[Kind]) -> None:
+        places = {place for kind in wanted for place in self._places(kind)}
+        for place in self._watchers.keys() - places:
+            self._watchers.pop(place).dropped.set()
+            self._put(Lost(place, "The cluster does not serve this kind.", installed=False))
+        for place in places - self._watchers.keys():
+            self._watchers[place] = KindWatcher(self._cluster, place, self._put, self._stop_asked)
+            self._watchers[place].start()
+        absent = set(kinds()) - wanted
+        for kind in absent - self._absent:
+            if self._cluster.wants(kind):
+                self._put(
+                    Lost(Place(self._cluster.name, kind), "The cluster does not serve this kind.", False)
+                )
+        self._absent = absent
+
+    def _places(self, kind: Kind) -> list[Place]:
+        namespaces = (self._cluster.namespaces if kind.namespaced else ()) or ("",)
+        return [Place(self._cluster.name, kind, namespace) for namespace in namespaces]
 
 
 @dataclass
 class Pending:
-    """What has to be enqueued; kept until the queue has taken it."""
+    """What has to be written down; kept until the database has taken it."""
 
-    changed: dict[Changed, None] = field(default_factory=dict)
+    changed: dict[str, dict[Key, None]] = field(default_factory=dict)
     full_syncs: set[str] = field(default_factory=set)
     full_sync_at: float = 0.0
-    states: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
+    states: dict[Place, dict[str, object]] = field(default_factory=dict)
 
     def take(self, note: Note) -> None:
-        """File one note. A full sync waits a moment for the lists of other kinds."""
-        state = self.states.setdefault((note.cluster, str(note.kind)), {})
+        """File one note. A full sync waits a moment for the starts of other kinds."""
+        place = note.place
+        state = self.states.setdefault(place, {})
         if isinstance(note, Changed):
-            self.changed[note] = None
+            self.changed.setdefault(place.cluster, {})[Key(str(place.kind), note.namespace, note.name)] = None
             state["last_event_at"] = timezone.now()
         elif isinstance(note, Listed):
-            self.full_syncs.add(note.cluster)
-            self.full_sync_at = time.monotonic() + SETTLE_SECONDS
+            self._ask_full_sync(place.cluster)
             state |= {"connected_since": timezone.now(), "installed": True, "message": ""}
         else:
+            if not note.installed:
+                self._ask_full_sync(place.cluster)
             state |= {"connected_since": None, "installed": note.installed, "message": note.message[:2000]}
+
+    def _ask_full_sync(self, cluster: str) -> None:
+        self.full_syncs.add(cluster)
+        self.full_sync_at = time.monotonic() + SETTLE_SECONDS
 
 
 class Leader:
-    """Turns notes into tasks and WatchState rows. Database errors leave it, and end its leadership."""
+    """Turns notes into rows and wakes the workers. Database errors leave it, and end its leadership."""
 
     def __init__(self, clusters: Iterable[Cluster]) -> None:
         self._clusters = tuple(clusters)
         self._notes: queue.SimpleQueue[Note] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._pending = Pending()
+        self._woken = 0.0
+        self._looked = 0.0
 
     def lead(self, check: Callable[[], None]) -> None:
         """Watch until `check`, called at least every LEADER_SECONDS, raises."""
         WatchState.objects.exclude(cluster__in=[cluster.name for cluster in self._clusters]).delete()
         for cluster in self._clusters:
-            for kind in kinds():
-                KindWatcher(cluster, kind, self._notes.put, self._stop).start()
+            ClusterWatcher(cluster, self._notes.put, self._stop).start()
         try:
             while True:
                 check()
                 self._gather()
-                self._enqueue()
+                self._write_changes()
+                self._ask_full_syncs()
                 self._write_states()
+                self._heal()
         finally:
             self._stop.set()
 
@@ -178,27 +254,50 @@ class Leader:
             if self._pending.changed:
                 until = min(until, time.monotonic() + GATHER_SECONDS)
 
-    def _enqueue(self) -> None:
-        for change in list(self._pending.changed):
-            if source_of(change.kind) or _is_needed(change):
-                tasks.sync_object.delay(change.cluster, str(change.kind), change.namespace, change.name)
-            del self._pending.changed[change]
+    def _write_changes(self) -> None:
+        for cluster in list(self._pending.changed):
+            keys = sync.concerns(cluster, self._pending.changed[cluster])
+            if keys:
+                changes.note(cluster, keys)
+                self._wake(2 if len(keys) > MANY else 1)
+            del self._pending.changed[cluster]
+
+    def _ask_full_syncs(self) -> None:
         if time.monotonic() >= self._pending.full_sync_at:
             for name in sorted(self._pending.full_syncs):
                 tasks.full_sync.delay(name)
             self._pending.full_syncs.clear()
 
     def _write_states(self) -> None:
-        for (cluster, kind), values in self._pending.states.items():
-            WatchState.objects.update_or_create(cluster=cluster, kind=kind, defaults=values)
+        for place, values in self._pending.states.items():
+            WatchState.objects.update_or_create(
+                cluster=place.cluster, kind=str(place.kind), namespace=place.namespace, defaults=values
+            )
         self._pending.states.clear()
 
+    def _heal(self) -> None:
+        """Changes that a killed worker left, and full syncs that died in the middle."""
+        if time.monotonic() - self._looked < LEADER_SECONDS:
+            return
+        self._looked = time.monotonic()
+        if time.monotonic() - self._woken > WAKE_SECONDS and changes.due():
+            self._wake(1)
+        for run in SyncRun.objects.filter(outcome=SyncRun.Outcome.RUNNING):
+            with advisory_lock(f"full sync {run.cluster}") as acquired:
+                if not acquired:
+                    continue
+                message = "Its worker ended in the middle. Another pass follows."
+                dead = SyncRun.objects.filter(pk=run.pk, outcome=SyncRun.Outcome.RUNNING)
+                ended = dead.update(
+                    outcome=SyncRun.Outcome.FAILED, message=message, finished_at=timezone.now()
+                )
+            if ended:
+                tasks.full_sync.delay(run.cluster)
 
-def _is_needed(change: Changed) -> bool:
-    """Most ConfigMaps of a cluster are nobody's definition: they cost one look here, and no task."""
-    return Dependency.objects.filter(
-        cluster=change.cluster, kind=str(change.kind), namespace=change.namespace, name=change.name
-    ).exists()
+    def _wake(self, workers: int) -> None:
+        self._woken = time.monotonic()
+        for _ in range(workers):
+            tasks.carry_changes.delay()
 
 
 def check_connection() -> None:

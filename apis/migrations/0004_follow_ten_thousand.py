@@ -24,6 +24,7 @@ class Migration(migrations.Migration):
                 ('url', models.CharField(blank=True, max_length=500)),
                 ('ready', models.BooleanField(null=True)),
                 ('message', models.TextField(blank=True)),
+                ('content_hash', models.CharField(blank=True, max_length=64)),
             ],
             options={
                 'ordering': ['cluster', 'namespace', 'name'],
@@ -61,6 +62,7 @@ class Migration(migrations.Migration):
                 ('owner', models.CharField(blank=True, max_length=253)),
                 ('plan', models.CharField(blank=True, max_length=253)),
                 ('status', models.CharField(blank=True, max_length=63)),
+                ('content_hash', models.CharField(blank=True, max_length=64)),
             ],
             options={
                 'verbose_name_plural': 'cluster access',
@@ -91,7 +93,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='apiversion',
             name='definition_etag',
-            field=models.CharField(blank=True, max_length=200),
+            field=models.CharField(blank=True, help_text='SHA-256 of a text, and its ETag.', max_length=300),
         ),
         migrations.AddField(
             model_name='apiversion',

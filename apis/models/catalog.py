@@ -140,7 +140,9 @@ class ApiVersion(ObjectReference, HasStatus):
     definition_url = models.CharField(
         max_length=2000, blank=True, help_text="Where the definition is fetched from, again and again."
     )
-    definition_etag = models.CharField(max_length=200, blank=True)
+    definition_etag = models.CharField(
+        max_length=300, blank=True, help_text="SHA-256 of a text, and its ETag."
+    )
     wants_approval = models.CharField(max_length=9, choices=PlanApproval, default=PlanApproval.MANUAL)
     sunset_on = models.DateField(null=True)
     successor = models.CharField(max_length=64, blank=True)

@@ -186,6 +186,7 @@ class Backend(ObjectReference):
     url = models.CharField(max_length=500, blank=True)
     ready = models.BooleanField(null=True)
     message = models.TextField(blank=True)
+    content_hash = models.CharField(max_length=64, blank=True)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["cluster", "namespace", "name"]
@@ -208,6 +209,7 @@ class ClusterAccess(ObjectReference):
     owner = models.CharField(max_length=253, blank=True)
     plan = models.CharField(max_length=253, blank=True)
     status = models.CharField(max_length=63, blank=True)
+    content_hash = models.CharField(max_length=64, blank=True)
 
     class Meta:
         verbose_name_plural = "cluster access"

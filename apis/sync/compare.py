@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence, Set as AbstractSet
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
-from apis.sources import Problem, PublishedApi, PublishedPlan, Reading
+from apis.sources import Problem, Published, PublishedApi, Reading
 
 from .surroundings import Surroundings
 
 # Raised when the same object is to be understood differently, so that every object is read anew.
-READER = 1
+READER = 2
 UNREADABLE = "unreadable"
 OUR_GROUP = "portico.dev/"
 # All conditions that Portico ever writes, on its own kinds alone.
@@ -30,9 +30,7 @@ class Key(NamedTuple):
 Prints = frozenset[str]
 
 
-def fingerprint(
-    published: PublishedApi | PublishedPlan, problems: Sequence[Problem], around: Surroundings
-) -> str:
+def fingerprint(published: Published, problems: Sequence[Problem], around: Surroundings) -> str:
     """Hash of everything that decides what the catalog says of `published`; the same hash means nothing to write."""
     stated = [READER, asdict(_without_our_conditions(published)), [asdict(problem) for problem in problems]]
     if isinstance(published, PublishedApi):
@@ -40,9 +38,9 @@ def fingerprint(
     return hashlib.sha256(json.dumps(stated, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _without_our_conditions(published: PublishedApi | PublishedPlan) -> PublishedApi | PublishedPlan:
+def _without_our_conditions(published: Published) -> Published:
     """What Portico itself wrote to the object's status is no news."""
-    if isinstance(published, PublishedPlan) or not published.ref.kind.startswith(OUR_GROUP):
+    if not isinstance(published, PublishedApi) or not published.ref.kind.startswith(OUR_GROUP):
         return published
     return replace(
         published, conditions=tuple(c for c in published.conditions if c.type not in OUR_CONDITIONS)
@@ -56,26 +54,41 @@ def fingerprints(reading: Reading, around: Surroundings) -> Prints:
     return frozenset(fingerprint(published, reading.problems, around) for published in reading.published)
 
 
+class Known(NamedTuple):
+    """What the catalog remembers of a cluster's objects.
+
+    `marks` are those of SeenObject. `objects` are all that have something in the catalog, `doubtful` those of them whose
+    state is not what their object says, whatever their mark.
+    """
+
+    marks: Mapping[Key, str]
+    objects: AbstractSet[Key]
+    doubtful: AbstractSet[Key]
+
+
+class Difference(NamedTuple):
+    """Objects to read again, and objects that the lists no longer have."""
+
+    changed: list[Key]
+    gone: list[Key]
+
+
 def differing(
-    observed: Mapping[Key, Prints],
-    recorded: Mapping[Key, Prints],
-    *,
-    unknown: AbstractSet[str],
-    partial: AbstractSet[str],
-) -> list[Key]:
-    """Objects to read again.
+    observed: Mapping[Key, str], known: Known, *, unknown: AbstractSet[str], partial: AbstractSet[str]
+) -> Difference:
+    """Compare the marks of a listing with those in memory.
 
     Kinds in `unknown` could not be listed and say nothing. What is missing in the list of a kind in `partial` may still
-    be there.
+    be there. An empty mark is never the same.
     """
-    nothing: Prints = frozenset()
-    return [
+    changed = [
         key
-        for key in sorted(observed.keys() | recorded.keys())
-        if key.kind not in unknown
-        and (key in observed or key.kind not in partial)
-        and (
-            observed.get(key, nothing) != recorded.get(key, nothing)
-            or UNREADABLE in observed.get(key, nothing)
-        )
+        for key, mark in observed.items()
+        if key.kind not in unknown and (not mark or known.marks.get(key) != mark or key in known.doubtful)
     ]
+    gone = [
+        key
+        for key in known.marks.keys() | known.objects
+        if key not in observed and key.kind not in unknown and key.kind not in partial
+    ]
+    return Difference(sorted(changed), sorted(gone))

@@ -34,17 +34,20 @@ PUBLISHED = {
 }
 
 
-def write(cluster: Cluster, obj: KubeObject, ref: ObjectRef) -> None:
-    """Patch the object's status if it says anything else. A cluster that refuses costs a line in the log, no more."""
+def write(cluster: Cluster, obj: KubeObject, ref: ObjectRef) -> KubeObject:
+    """Patch the object's status if it says anything else. A cluster that refuses costs a line in the log, no more.
+
+    Returns the object as it is then, unless somebody changed more of it meanwhile, which is still to be read.
+    """
     if not ref.kind.startswith(OUR_GROUP):
-        return
+        return obj
     rows = live_rows(ref)
     wanted = conditions_of(ref, list(problems.of_object(ref)), rows)
     status = obj.body.get("status")
     recorded = status.get("conditions") if isinstance(status, dict) else None
     merged = merge(recorded if isinstance(recorded, list) else [], wanted, ref.generation)
     if merged is None:
-        return
+        return obj
     try:
         status = {"observedGeneration": ref.generation, "conditions": merged}
         patched = cluster.patch_status(obj.kind, namespace=obj.namespace, name=obj.name, status=status)
@@ -52,9 +55,15 @@ def write(cluster: Cluster, obj: KubeObject, ref: ObjectRef) -> None:
         logger.warning(
             "the status of %s %s/%s is not written: %s", ref.kind, ref.namespace, ref.name, error.message
         )
-        return
+        return obj
     seen = [asdict(condition) for condition in observed(patched)]
     ApiVersion.objects.filter(pk__in=[row.pk for row in rows]).update(conditions=seen)
+    return patched if _wish(patched) == _wish(obj) else obj
+
+
+def _wish(obj: KubeObject) -> tuple[object, ...]:
+    """All that a source may read of an object of our own kinds."""
+    return obj.uid, obj.body.get("spec"), obj.labels, obj.annotations
 
 
 def conditions_of(

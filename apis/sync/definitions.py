@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from apis import definitions
 from apis.models import ApiType, ApiVersion, Document, Operation
-from apis.sources import Problem, PublishedApi
+from apis.sources import DefinitionText, Problem, PublishedApi
 from portal.errors import Invalid
 
 from .surroundings import field_of
@@ -31,7 +31,7 @@ class Parsed:
 
 def parse(published: PublishedApi) -> Parsed:
     """Parse the text and put the object's own scopes over the definition's. Never raises for what a text holds."""
-    if published.definition is None:
+    if not isinstance(published.definition, DefinitionText):
         return Parsed()
     try:
         definition = definitions.parse(published.definition.text)
@@ -90,7 +90,7 @@ def store(version: ApiVersion, published: PublishedApi, parsed: Parsed) -> None:
 
 
 def _document(version: ApiVersion, published: PublishedApi, parsed: Parsed) -> Document | None:
-    if published.definition is None or parsed.definition is None:
+    if not isinstance(published.definition, DefinitionText) or parsed.definition is None:
         return None
     text, definition = published.definition.text, parsed.definition
     findings = [{"code": f.code, "message": f.message, "line": f.line} for f in definition.findings]
@@ -104,9 +104,11 @@ def _document(version: ApiVersion, published: PublishedApi, parsed: Parsed) -> D
             "scopes": dict(definition.scopes),
         },
     )
-    if not created and document.findings != findings:  # the text is the same, the reader has learnt
-        document.findings, document.scopes = findings, dict(definition.scopes)
-        document.save(update_fields=["findings", "scopes"])
+    learnt = (document.format, document.findings) != (definition.format, findings)
+    if not created and learnt:  # the text is the same; it was not parsed yet, or the reader has learnt
+        document.format, document.findings = definition.format, findings
+        document.scopes = dict(definition.scopes)
+        document.save(update_fields=["format", "findings", "scopes"])
     return document
 
 

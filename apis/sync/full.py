@@ -1,33 +1,38 @@
 """Everything of a cluster compared with the catalog. What a watch missed heals here."""
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.db import connection
 from django.utils import timezone
 
-from apis.models import SyncProblem, SyncRun
-from apis.sources import SOURCES, ObjectRef, Problem, Source
-from portal.errors import NotFound, PorticoError
-from portal.kube import Cluster, Kind, KindNotInstalled, KubeObject, Listing, Unreadable
+from apis.models import Dependency, SyncProblem, SyncRun
+from apis.sources import SOURCES, ObjectRef, Problem, Source, served
+from portal.errors import PorticoError
+from portal.kube import Cluster, Kind, KindNotInstalled, Page, Unreadable
 
-from . import problems
-from .compare import UNREADABLE, Key, Prints, differing, fingerprints
-from .recorded import recorded
-from .refresh import kind_is_gone, read, settle
+from . import bulk, changes, marks, problems
+from .compare import Difference, Key, differing
+from .dependencies import EVERY, Needed, of_many
+from .listed import pages
+from .recorded import known
+from .refresh import KINDS, kind_is_gone, settle
 from .surroundings import Surroundings
 
 logger = logging.getLogger(__name__)
 
 KEPT_DAYS = 7
+# So many objects are carried at once; more go into the queue, and new ones into the catalog page by page.
+AT_ONCE = 200
 
 
 @dataclass
 class Observed:
     """What the lists said. Of a kind in `unknown` they said nothing; of one in `partial` not what is missing."""
 
-    prints: dict[Key, Prints] = field(default_factory=dict)
+    marks: dict[Key, str] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     partial: set[str] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
@@ -38,70 +43,127 @@ def run(cluster: Cluster) -> SyncRun:
     """One pass. It never raises for what the cluster does: a failure stands in the SyncRun, and withdraws nothing."""
     record = SyncRun.objects.create(cluster=cluster.name)
     counts: Counter[str] = Counter()
+    began = _database_now()
     observed = observe(cluster)
     try:
-        known = recorded(cluster.name)
-        changed = differing(observed.prints, known, unknown=observed.unknown, partial=observed.partial)
+        found = differing(
+            observed.marks, known(cluster.name), unknown=observed.unknown, partial=observed.partial
+        )
         _keep_nameless(cluster.name, observed)
-        counts = settle(cluster, _plans_first(changed))
-        counts["unchanged"] = len(observed.prints.keys() - set(changed))
+        counts = _carry(cluster, found, began)
+        counts["unchanged"] = len(observed.marks.keys() - set(found.changed))
     except PorticoError as error:
         observed.failures.append(error.message)
-    counts["seen"] = len(observed.prints)
+    counts["seen"] = len(observed.marks)
     counts["problems"] = SyncProblem.objects.filter(cluster=cluster.name).count()
     _finish(record, counts, observed.failures)
     return record
 
 
 def observe(cluster: Cluster) -> Observed:
-    """List every kind and read every object, without a write."""
-    observed, around, look_up = Observed(), Surroundings(cluster.name), ListedLookUp(cluster)
+    """List the metadata of every kind, without a write, and say in which state of the world each object stands."""
+    observed, around = Observed(), Surroundings(cluster.name)
+    wanted = served(cluster)
+    needed, versions = _needed(cluster, wanted, observed)
     for source in SOURCES:
+        kind = str(source.kind)
+        if source.kind not in wanted:
+            if not _is_gone(cluster, source, wanted):
+                observed.unknown.add(kind)
+            continue
         try:
-            _observe_kind(observed, source, cluster.list(source.kind), around, look_up)
+            for page in pages(cluster, source.kind, metadata_only=True):
+                _observe_page(observed, page, needed, versions, around)
         except KindNotInstalled:
             if not kind_is_gone(cluster, source.kind):
-                observed.unknown.add(str(source.kind))
+                observed.unknown.add(kind)
         except PorticoError as error:
-            logger.warning("%s of cluster %s: %s", source.kind, cluster.name, error.message)
-            observed.unknown.add(str(source.kind))
-            observed.failures.append(f"{source.kind.resource}: {error.message}")
+            _failed(observed, cluster, source.kind, error)
     return observed
 
 
-def _observe_kind(
-    observed: Observed, source: Source, listing: Listing, around: Surroundings, look_up: "ListedLookUp"
+def _is_gone(cluster: Cluster, source: Source, wanted: frozenset[Kind]) -> bool:
+    """Whether nothing of this kind is there for certain: another version is read in its place, or it is not installed."""
+    replaced = any(
+        (kind.group, kind.kind) == (source.kind.group, source.kind.kind) and kind != source.kind
+        for kind in wanted
+    )
+    return replaced or not cluster.wants(source.kind) or kind_is_gone(cluster, source.kind)
+
+
+def _needed(
+    cluster: Cluster, wanted: frozenset[Kind], observed: Observed
+) -> tuple[dict[Key, list[Needed]], dict[Needed, str]]:
+    """What each object was read with the last time, and the versions that this has now."""
+    owners: dict[Key, list[Needed]] = defaultdict(list)
+    rows = Dependency.objects.filter(cluster=cluster.name).values_list(
+        "owner_kind", "owner_namespace", "owner_name", "kind", "namespace", "name"
+    )
+    for *owner, kind, namespace, name in rows:
+        owners[Key(*owner)].append(Needed(kind, namespace, name))
+    versions: dict[Needed, str] = {}
+    for text in sorted({other.kind for others in owners.values() for other in others} & KINDS.keys()):
+        if KINDS[text] in wanted:
+            try:
+                versions |= _versions(cluster, KINDS[text])
+            except KindNotInstalled:
+                pass
+            except PorticoError as error:
+                _failed(observed, cluster, KINDS[text], error)
+                # Nobody knows whether those that were read with it changed.
+                observed.unknown |= {
+                    key.kind for key, others in owners.items() if any(o.kind == text for o in others)
+                }
+    return owners, versions
+
+
+def _versions(cluster: Cluster, kind: Kind) -> dict[Needed, str]:
+    found: dict[Needed, str] = {}
+    by_namespace: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for page in pages(cluster, kind, metadata_only=True):
+        for obj in page.objects:
+            found[Needed(str(kind), obj.namespace, obj.name)] = obj.resource_version
+            by_namespace[obj.namespace].add((obj.name, obj.resource_version))
+    for namespace, objects in by_namespace.items():
+        found[Needed(str(kind), namespace, EVERY)] = of_many(objects)
+    return found
+
+
+def _observe_page(
+    observed: Observed,
+    page: Page,
+    needed: dict[Key, list[Needed]],
+    versions: dict[Needed, str],
+    around: Surroundings,
 ) -> None:
-    kind = str(source.kind)
-    found = {
-        Key(kind, obj.namespace, obj.name): fingerprints(read(source, obj, look_up), around)
-        for obj in listing.objects
-    }
-    for entry in listing.unreadable:
+    kind = str(page.kind)
+    for obj in page.objects:
+        key = Key(kind, obj.namespace, obj.name)
+        others = {other: versions.get(other, "") for other in needed.get(key, ())}
+        observed.marks[key] = marks.mark(obj.resource_version, others, key, around)
+    for entry in page.unreadable:
         if entry.name:
-            found[Key(kind, entry.namespace, entry.name)] = frozenset({UNREADABLE})
+            observed.marks[Key(kind, entry.namespace, entry.name)] = ""
         else:
             observed.nameless[(entry.file or entry.message)[:253]] = entry
-    observed.prints |= found
-    if not listing.complete:
+    if not page.complete:
         observed.partial.add(kind)
 
 
-class ListedLookUp:
-    """A look-up that lists each kind once, in place of asking for its objects one by one."""
+def _failed(observed: Observed, cluster: Cluster, kind: Kind, error: PorticoError) -> None:
+    logger.warning("%s of cluster %s: %s", kind, cluster.name, error.message)
+    observed.unknown.add(str(kind))
+    observed.failures.append(f"{kind.resource}: {error.message}")
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._listed: dict[Kind, dict[tuple[str, str], KubeObject]] = {}
 
-    def __call__(self, kind: Kind, namespace: str, name: str) -> KubeObject | None:
-        if kind not in self._listed:
-            try:
-                objects = self._cluster.list(kind).objects
-            except NotFound:  # the kind is not installed
-                objects = ()
-            self._listed[kind] = {(obj.namespace, obj.name): obj for obj in objects}
-        return self._listed[kind].get((namespace, name))
+def _carry(cluster: Cluster, found: Difference, began: datetime) -> Counter[str]:
+    """Little at once; much page by page, and the rest through the queue."""
+    if len(found.changed) + len(found.gone) <= AT_ONCE:
+        return settle(cluster, _plans_first([*found.gone, *found.changed]))
+    changes.note(cluster.name, found.gone)
+    few, many = bulk.split(found.changed)
+    counts = settle(cluster, _plans_first(few))
+    return counts + bulk.load(cluster, many, began)
 
 
 def _plans_first(keys: list[Key]) -> list[Key]:
@@ -131,3 +193,11 @@ def _finish(record: SyncRun, counts: Counter[str], failures: list[str]) -> None:
     SyncRun.objects.filter(
         cluster=record.cluster, started_at__lt=record.started_at - timedelta(days=KEPT_DAYS)
     ).delete()
+
+
+def _database_now() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        row = cursor.fetchone()
+    moment: datetime = row[0]
+    return moment

@@ -39,6 +39,7 @@ def _apply_one(published: PublishedPlan, reading: Reading, around: Surroundings,
     held = around.plan_of_key(ref.namespace, published.name)
     if held is not None and (held.kind, held.object_name) != (ref.kind, ref.name):
         done.problems.append(_name_problem(published, held))
+        done.refused = True
         return
     row = rows_of(ref).first() or _withdrawn_namesake(published) or _new(published)
     created, returned, before = row.pk is None, row.withdrawn_at is not None, _limits(row)

@@ -1,42 +1,59 @@
 """What the catalog says by now, in the form that a listing of the cluster is compared with."""
 
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 
-from apis.models import ApiVersion, Plan, Publication, SyncProblem
+from apis.models import ApiVersion, Backend, ClusterAccess, Plan, Publication, SeenObject, SyncProblem
 
-from .compare import UNREADABLE, Key, Prints
+from .compare import UNREADABLE, Key, Known, Prints
 
-# Marks of rows that are not what their object says, whatever its hash: the object is read again.
-STALE = "stale"
-TO_DEPRECATE = "to deprecate"
+# Rows that are not what their object says, whatever its hash: the object is read again. Beside those whose newest state
+# could not be read, and those of a first load, that is a version published by hand although its object says deprecated.
+DOUBTFUL = (
+    Q(stale=True)
+    | Q(content_hash="")
+    | Q(definition_pending=True)
+    | Q(deprecated_in_object=True, status=Publication.PUBLISHED)
+)
+DOUBT = "doubtful"
+PLACE = ("kind", "namespace", "object_name")
 
 
-def recorded(cluster: str, only: Key | None = None) -> dict[Key, Prints]:
-    """Every object that the catalog knows in this cluster, or the one asked for, with the hashes of what it published."""
-    found: dict[Key, set[str]] = {}
-    for kind, namespace, name, content_hash, stale, status, deprecated in (
-        ApiVersion.objects.filter(_where(cluster, only), withdrawn_at__isnull=True)
-        .order_by()
-        .values_list(
-            "kind", "namespace", "object_name", "content_hash", "stale", "status", "deprecated_in_object"
+def known(cluster: str) -> Known:
+    """Everything that the catalog knows of this cluster's objects."""
+    marks = {
+        Key(kind, namespace, name): mark
+        for kind, namespace, name, mark in SeenObject.objects.filter(cluster=cluster).values_list(
+            *PLACE, "mark"
         )
-    ):
-        # Published by hand although the object says deprecated: the object is the truth.
-        late = deprecated and status == Publication.PUBLISHED
-        mark = STALE if stale else TO_DEPRECATE if late else content_hash
-        found.setdefault(Key(kind, namespace, name), set()).add(mark)
-    for kind, namespace, name, content_hash in (
-        Plan.objects.live().filter(_where(cluster, only)).order_by()
-        .values_list("kind", "namespace", "object_name", "content_hash")
-    ):  # fmt: skip
-        found.setdefault(Key(kind, namespace, name), set()).add(content_hash)
-    problems = SyncProblem.objects.filter(_where(cluster, only)).order_by()
-    for kind, namespace, name in problems.values_list("kind", "namespace", "object_name").distinct():
-        found.setdefault(Key(kind, namespace, name), {UNREADABLE})
-    return {key: frozenset(prints) for key, prints in found.items()}
+    }
+    versions = ApiVersion.objects.filter(cluster=cluster, withdrawn_at__isnull=True).order_by()
+    objects = {Key(*row) for row in versions.values_list(*PLACE)}
+    doubtful = {Key(*row) for row in versions.filter(DOUBTFUL).values_list(*PLACE)}
+    others = (
+        Plan.objects.live(),
+        Backend.objects.all(),
+        ClusterAccess.objects.all(),
+        SyncProblem.objects.exclude(kind=""),
+    )
+    for rows in others:
+        objects |= {Key(*row) for row in rows.filter(cluster=cluster).order_by().values_list(*PLACE)}
+    return Known(marks, objects, doubtful)
 
 
-def _where(cluster: str, only: Key | None) -> Q:
-    if only is None:
-        return Q(cluster=cluster)
-    return Q(cluster=cluster, kind=only.kind, namespace=only.namespace, object_name=only.name)
+def recorded(cluster: str, key: Key) -> Prints:
+    """The hashes of what the object published, as the catalog has it."""
+    where = {
+        "cluster": cluster,
+        "kind": key.kind,
+        "namespace": key.namespace,
+        "object_name": key.name,
+    }
+    versions = ApiVersion.objects.filter(**where, withdrawn_at__isnull=True).order_by()
+    marked = versions.annotate(print=Case(When(DOUBTFUL, then=Value(DOUBT)), default=F("content_hash")))
+    found = set(marked.values_list("print", flat=True))
+    found |= set(Plan.objects.live().filter(**where).order_by().values_list("content_hash", flat=True))
+    for rows in (Backend.objects.filter(**where), ClusterAccess.objects.filter(**where)):
+        found |= set(rows.order_by().values_list("content_hash", flat=True))
+    if not found and SyncProblem.objects.filter(**where).exists():
+        return frozenset({UNREADABLE})
+    return frozenset(found)

@@ -4,19 +4,31 @@ import logging
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 
 from django.db import DataError, IntegrityError, transaction
 
 from apis.models import SyncProblem
-from apis.sources import LookUp, ObjectRef, Problem, PublishedApi, Reading, Source, kinds, source_of
+from apis.sources import (
+    DefinitionAddress,
+    LookUp,
+    ObjectRef,
+    Problem,
+    PublishedApi,
+    Reading,
+    Source,
+    Target,
+    attachment_of,
+    kinds,
+    source_of,
+)
 from portal.errors import ClusterUnavailable, Invalid, NotFound, PorticoError
 from portal.kube import Cluster, Kind, KindNotInstalled, KubeObject
 from portal.locks import one_at_a_time, transaction_lock
 
-from . import conditions, conflicts, definitions, plans, problems, versions
+from . import conditions, conflicts, definitions, marks, others, plans, problems, versions
 from .compare import UNREADABLE, Key, fingerprints
-from .dependencies import PLAN, Needed, Noting, dependants
+from .dependencies import PLAN, Needed, Noting, Versioned, dependants, of_many
+from .fetched import fetched
 from .recorded import recorded
 from .surroundings import Surroundings
 from .versions import Applied
@@ -60,18 +72,21 @@ def refresh(cluster: Cluster, key: Key) -> Applied:
     if source is None:
         return Applied()
     with one_at_a_time(f"object {cluster.name} {' '.join(key)}"):
-        obj, reading = _observe(cluster, source, key)
+        obj, reading, needed = _observe(cluster, source, key)
         ref = ref_of(cluster.name, key, obj)
-        done = _carry(ref, reading)
-    if obj is not None:
-        conditions.write(cluster, obj, ref)
+        done = _carry(ref, fetched(ref, reading))
+        if obj is not None:
+            obj = conditions.write(cluster, obj, ref)
+        _remember(ref, obj, reading, needed, done)
     return done
 
 
-def _observe(cluster: Cluster, source: Source, key: Key) -> tuple[KubeObject | None, Reading]:
-    """The object and what it says; nothing at all only where the cluster said clearly that it is gone."""
+def _observe(
+    cluster: Cluster, source: Source, key: Key
+) -> tuple[KubeObject | None, Reading, dict[Needed, str]]:
+    """The object, what it says, and what it was read with; nothing only where the cluster said that it is gone."""
     ref = ref_of(cluster.name, key, None)
-    noting = Noting(ref, partial(look_up, cluster))
+    noting = Noting(ref, Asking(cluster))
     obj, reading = None, Reading()
     try:
         obj = cluster.get(source.kind, namespace=key.namespace, name=key.name)
@@ -84,15 +99,60 @@ def _observe(cluster: Cluster, source: Source, key: Key) -> tuple[KubeObject | N
     except Invalid as error:
         reading = Reading(problems=(Problem(ref, error.field, error.message, error.remedy),))
     noting.finish(reading)
-    return obj, reading
+    return obj, reading, noting.versions
 
 
-def look_up(cluster: Cluster, kind: Kind, namespace: str, name: str) -> KubeObject | None:
-    """For sources: the object, None if there is none or none that can be read."""
-    try:
-        return cluster.get(kind, namespace=namespace, name=name)
-    except (NotFound, Invalid):
-        return None
+def _remember(
+    ref: ObjectRef, obj: KubeObject | None, reading: Reading, needed: dict[Needed, str], done: Applied
+) -> None:
+    """Keep the mark of what was just carried; none where the object has to be looked at again in any case."""
+    if obj is None and not reading.problems:
+        marks.forget(ref)
+        return
+    key = Key(ref.kind, ref.namespace, ref.name)
+    unread = bool(reading.problems) and not reading.published
+    # What stands at an address changes without the object.
+    elsewhere = any(
+        isinstance(entry, PublishedApi) and isinstance(entry.definition, DefinitionAddress)
+        for entry in reading.published
+    )
+    if obj is None or unread or elsewhere or done.refused:
+        marks.remember(ref, "")
+        return
+    around = Surroundings(ref.cluster)
+    marks.remember(ref, marks.mark(obj.resource_version, needed, key, around))
+
+
+class Asking(Versioned):
+    """A look-up that asks the cluster, for one object once each time."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._listed: dict[tuple[Kind, str], tuple[KubeObject, ...]] = {}
+
+    def __call__(self, kind: Kind, namespace: str, name: str) -> KubeObject | None:
+        try:
+            return self._cluster.get(kind, namespace=namespace, name=name)
+        except (NotFound, Invalid):  # NotFound also where the kind is not installed
+            return None
+
+    def attached(self, kind: Kind, to: KubeObject) -> tuple[KubeObject, ...]:
+        attachment = attachment_of(kind)
+        target = Target(to.kind.group, to.kind.kind, to.namespace, to.name)
+        objects = self._all(kind, to.namespace)
+        found = (obj for obj in objects if attachment and target in attachment.targets(obj))
+        return tuple(sorted(found, key=lambda obj: obj.name))
+
+    def version_of_all(self, kind: Kind, namespace: str) -> str:
+        return of_many((obj.name, obj.resource_version) for obj in self._all(kind, namespace))
+
+    def _all(self, kind: Kind, namespace: str) -> tuple[KubeObject, ...]:
+        if (kind, namespace) not in self._listed:
+            try:
+                self._listed[kind, namespace] = self._cluster.list(kind, namespace=namespace).objects
+            except NotFound:  # the kind is not installed
+                self._listed[kind, namespace] = ()
+        return self._listed[kind, namespace]
 
 
 def kind_is_gone(cluster: Cluster, kind: Kind) -> bool:
@@ -139,7 +199,7 @@ def _carry(ref: ObjectRef, reading: Reading) -> Applied:
     """Apply the reading in one small transaction, unless the catalog says it already."""
     key = Key(ref.kind, ref.namespace, ref.name)
     observed = fingerprints(reading, Surroundings(ref.cluster))
-    if UNREADABLE not in observed and observed == recorded(ref.cluster, key).get(key, frozenset()):
+    if observed and UNREADABLE not in observed and observed == recorded(ref.cluster, key):
         return Applied()
     parsed = {
         versions.key_of(entry): definitions.parse(entry)
@@ -164,6 +224,7 @@ def _apply(ref: ObjectRef, reading: Reading, parsed: versions.Definitions) -> Ap
     around = Surroundings(ref.cluster)
     done = versions.apply(ref, reading, parsed, around)
     plans.apply(ref, reading, around, done)
+    others.apply(ref, reading, around, done)
     problems.keep(ref, [*reading.problems, *done.problems])
     return done
 

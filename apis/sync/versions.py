@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from django.utils import timezone
 
@@ -27,12 +28,14 @@ Definitions = Mapping[tuple[str, str], Parsed]
 class Applied:
     """What one object did to the catalog.
 
-    `freed`: a version or path that another object may have waited for. `plan_keys`: plans that came or went.
+    `freed`: a version or path that another object may have waited for. `plan_keys`: plans that came or went. `refused`:
+    something of the object is not in the catalog, and may be another time.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
     freed: bool = False
+    refused: bool = False
     plan_keys: set[str] = field(default_factory=set)
 
 
@@ -66,6 +69,7 @@ def apply(ref: ObjectRef, reading: Reading, parsed: Definitions, around: Surroun
     for entry in published:
         if _is_acceptable(entry, parsed[key_of(entry)], accepted, around, done):
             accepted.append(entry)
+    done.refused = len(accepted) < len(published)
     # A version may be missing because of what is wrong with the object: then its last good state stays.
     kept = bool(reading.problems or len(accepted) < len(published)) and len(accepted) < len(live)
     wanted = {key_of(entry) for entry in accepted}
@@ -174,6 +178,22 @@ def _take_deprecation_back(row: ApiVersion) -> str:
 def _write(
     row: ApiVersion, published: PublishedApi, parsed: Parsed, around: Surroundings, content_hash: str
 ) -> None:
+    _set(row, published, content_hash, parsed.definition.description if parsed.definition else "")
+    row.definition_pending = False
+    row.save()
+    plans = (around.plan(published.ref.namespace, name) for name in published.plans)
+    row.plans.set([plan for plan in plans if plan is not None])
+    definitions.store(row, published, parsed)
+
+
+def fill(row: ApiVersion, published: PublishedApi, around: Surroundings, content_hash: str) -> str:
+    """Make an unsaved row say what the object says. Returns what happened to it, in one word."""
+    event = _move(row, published, around)
+    _set(row, published, content_hash, "")
+    return event
+
+
+def _set(row: ApiVersion, published: PublishedApi, content_hash: str, described: str) -> None:
     ref = published.ref
     row.cluster, row.kind, row.namespace, row.object_name = ref.cluster, ref.kind, ref.namespace, ref.name
     row.uid, row.generation = ref.uid, ref.generation
@@ -186,17 +206,13 @@ def _write(
     row.stated_only = list(published.stated_only)
     row.conditions = [asdict(condition) for condition in published.conditions]
     row.wants_approval = published.approval
-    row.presentation = _presentation(published, parsed)
+    row.presentation = _presentation(published, described)
     row.content_hash, row.stale, row.withdrawn_at, row.seen_at = content_hash, False, None, timezone.now()
-    row.save()
-    plans = (around.plan(ref.namespace, name) for name in published.plans)
-    row.plans.set([plan for plan in plans if plan is not None])
-    definitions.store(row, published, parsed)
 
 
-def _presentation(published: PublishedApi, parsed: Parsed) -> dict[str, object]:
-    """What the Api shows; the definition's description where the object has none."""
-    description = published.description or (parsed.definition.description if parsed.definition else "")
+def _presentation(published: PublishedApi, described: str) -> dict[str, Any]:
+    """What the Api shows; what the definition describes where the object says nothing."""
+    description = published.description or described
     first_line = next((line.strip(" #*") for line in description.splitlines() if line.strip(" #*")), "")
     return {
         "name": published.display_name[:120],

@@ -275,6 +275,11 @@ class Failing:
             raise self._error
         return self._cluster.list(kind, **options)
 
+    def pages(self, kind, **options):
+        if kind in self._kinds and "list" in self._calls:
+            raise self._error
+        return self._cluster.pages(kind, **options)
+
     def get(self, kind, **options):
         if kind in self._kinds and "get" in self._calls:
             raise self._error

@@ -96,8 +96,6 @@ def test_definition_of_another_generation_is_followed(shop):
     assert problems() == {}
     assert set(Api.objects.values_list("name", flat=True)) == {"Store", "Stock"}
     shop.config_map("stock-1-swagger", text % ("Stocks", "b"))
-    sync.settle(
-        shop.cluster, sync.dependants("directory", sync.Needed("v1/ConfigMap", "shop", "stock-1-swagger"))
-    )
+    sync.carry(shop.cluster, sync.Key("v1/ConfigMap", "shop", "stock-1-swagger"))
     assert set(Api.objects.values_list("name", flat=True)) == {"Store", "Stocks"}
     assert shop.sync().counts["unchanged"] == 1

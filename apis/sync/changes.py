@@ -1,0 +1,110 @@
+"""The queue of objects that changed: noted once each, taken under a lease, done when the catalog says the same.
+
+The queue is a table, so that nothing is lost with a process: a row that a killed worker held is due again when its lease
+ends. All times are the database's, so that the clocks of machines do not matter.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from django.db import connection
+from django.db.models import DateTimeField, Func
+
+from apis.models import Change
+
+from .compare import Key
+
+# Seconds a worker has for one object before another one may take it as well; reading an object twice does no harm.
+LEASE = 5
+KEPT = "1 hour"
+LONGEST_WAIT = 60
+# An object that cannot be read this often is left to the next full sync.
+MOST_ATTEMPTS = 12
+
+
+class ClockTimestamp(Func):
+    """The database's clock, which moves on within a transaction."""
+
+    function = "clock_timestamp"
+    output_field = DateTimeField()
+
+
+def note(cluster: str, keys: Sequence[Key], *, background: bool = False) -> None:
+    """Say that these objects changed. One that waits already stays one row, and is looked at again if it is under way."""
+    if not keys:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO apis_change
+                (cluster, kind, namespace, name, background, notices, attempts, noticed_at, due_at)
+            SELECT %s, kind, namespace, name, %s, 1, 0, clock_timestamp(), clock_timestamp()
+            FROM unnest(%s::text[], %s::text[], %s::text[]) AS changed (kind, namespace, name)
+            ORDER BY kind, namespace, name
+            ON CONFLICT (cluster, kind, namespace, name) WHERE listed_at IS NULL DO UPDATE SET
+                notices = apis_change.notices + 1, background = apis_change.background AND excluded.background
+            """,
+            [cluster, background, *(list(column) for column in zip(*dict.fromkeys(keys), strict=True))],
+        )
+
+
+def take(count: int) -> list[Change]:
+    """The next objects to carry, for as long as the lease lasts; what people did goes before what a full sync found."""
+    return list(
+        Change.objects.raw(
+            """
+            UPDATE apis_change SET due_at = clock_timestamp() + %s * interval '1 second', attempts = attempts + 1
+            WHERE id IN (
+                SELECT id FROM apis_change WHERE listed_at IS NULL AND due_at <= clock_timestamp()
+                ORDER BY background, due_at LIMIT %s FOR UPDATE SKIP LOCKED
+            )
+            RETURNING *
+            """,
+            [LEASE, count],
+        )
+    )
+
+
+def done(change: Change, *, carried: bool) -> None:
+    """The catalog says what the object says. `carried`: something was written for it, so that its latency counts.
+
+    If the object was noticed again meanwhile, the row waits again.
+    """
+    same = Change.objects.filter(pk=change.pk, notices=change.notices)
+    if carried and not change.background:
+        finished = same.update(listed_at=ClockTimestamp())
+    else:
+        finished, _ = same.delete()
+    if not finished:
+        Change.objects.filter(pk=change.pk).update(due_at=ClockTimestamp(), attempts=0)
+
+
+def postpone(change: Change) -> None:
+    """The cluster gave no answer: later again, each time a little later, and at last only with the next full sync."""
+    if change.attempts >= MOST_ATTEMPTS:
+        Change.objects.filter(pk=change.pk).delete()
+        return
+    delay = timedelta(seconds=min(LONGEST_WAIT, 2 ** (change.attempts - 2)))
+    Change.objects.filter(pk=change.pk).update(due_at=ClockTimestamp() + delay)
+
+
+def due() -> bool:
+    """Whether something waits that nobody works on."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM apis_change WHERE listed_at IS NULL AND due_at <= clock_timestamp())"
+        )
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def noticed_since(cluster: str, moment: object, keys: Iterable[Key]) -> set[Key]:
+    """Those of the keys that changed since a moment of the database's clock, carried by now or not."""
+    rows = Change.objects.filter(cluster=cluster, noticed_at__gte=moment)
+    return {Key(*row) for row in rows.values_list("kind", "namespace", "name")} & set(keys)
+
+
+def forget_old() -> None:
+    """Latencies are shown for the last hour."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM apis_change WHERE listed_at < clock_timestamp() - %s::interval", [KEPT])
