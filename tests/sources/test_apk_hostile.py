@@ -25,7 +25,8 @@ from tests.sources.apk import (
 )
 from tests.sources.hostile import broken, check
 from tests.sources.objects import Store, config_map, make
-from tests.sources.test_apk_policies import CORS, KEYS, header, pair, rewrite
+from tests.sources.test_apk_policies import CORS, KEYS
+from tests.sources.test_apk_routes import header, pair, rewrite
 
 FILTERS = [
     extension("Scope", "read"),
