@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apis.definitions.asyncapi import PROVIDER_SIDE, address_of, all_servers, scopes_of_3
-from apis.definitions.diff.changes import Changes, Direction
+from apis.definitions.diff.changes import Changes, Direction, canonical
 from apis.definitions.diff.openapi import compare_servers
 from apis.definitions.diff.operations import label_of, matched, note_deprecation, note_renamed, note_scopes
 from apis.definitions.diff.schemas import SchemaDiff
@@ -165,8 +165,8 @@ def compare_message(scope: Scope, old: Message, new: Message, direction: Directi
         before, after = described(old), described(new)
         message = f"{named[:1].upper()}{named[1:]} is {after} instead of {before}."
         scope.add("message-format-changed", message, place, direction=direction, old=before, new=after)
-    elif new.language:
-        if scope.schemas and scope.schemas.old.text(old.payload) != scope.schemas.new.text(new.payload):
+    if old.language or new.language:
+        if old.language == new.language and canonical(old.payload) != canonical(new.payload):
             message = f"The payload of {named} has another schema."
             scope.add(
                 "message-schema-changed", message, (*place, "payload"), old=old.payload, new=new.payload

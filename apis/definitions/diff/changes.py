@@ -8,7 +8,6 @@ from typing import Any
 
 from apis.definitions.diff.rules import RULES
 from apis.definitions.lines import lines_of
-from apis.definitions.reader import Path
 
 # Of each level, so that a thousand safe changes never crowd out a breaking one.
 MOST_CHANGES = 500
@@ -61,7 +60,7 @@ class Changes:
         self._found: dict[Level, dict[Change, None]] = {level: {} for level in Level}
         self.cut = False
         # Operation -> (whether it stands in the new text, where), for those languages that can say it.
-        self.places: dict[str, tuple[bool, Path]] = {}
+        self.places: dict[str, tuple[bool, tuple[str | int, ...]]] = {}
 
     def add(
         self,
