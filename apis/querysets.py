@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from .models import Api, ApiVersion, Plan, SyncProblem  # noqa: F401  named in strings
 
 
+def own_namespaces(user: Viewer) -> Q:
+    """Rows with `cluster` and `namespace`: those of the namespaces granted to teams in which they may look at the sync."""
+    granted = NamespaceGrant.objects.filter(
+        team_id__in=teams_with(user, Permission.VIEW_SYNC),
+        cluster=OuterRef("cluster"),
+        namespace=OuterRef("namespace"),
+    )
+    return Q(Exists(granted))
+
+
 class ApiQuerySet(models.QuerySet["Api"]):
     def visible_to(self, user: Viewer) -> Self:
         """Published APIs by their visibility, and whatever state the person's own teams' APIs are in."""
@@ -70,9 +80,4 @@ class SyncProblemQuerySet(models.QuerySet["SyncProblem"]):
             return self.none()
         if user.is_admin:
             return self
-        granted = NamespaceGrant.objects.filter(
-            team_id__in=teams_with(user, Permission.VIEW_SYNC),
-            cluster=OuterRef("cluster"),
-            namespace=OuterRef("namespace"),
-        )
-        return self.filter(Exists(granted))
+        return self.filter(own_namespaces(user))

@@ -1,12 +1,24 @@
+from datetime import timedelta
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apis import downloads, states
+from apis import downloads, states, sync_status
 from apis.actions import LONGEST_REASON
-from apis.models import Api, ApiVersion, Document, Operation, Plan, SyncProblem, SyncRun
+from apis.models import Api, ApiVersion, Backend, Document, Operation, Plan, SyncProblem, SyncRun
 from apis.permissions import can_view_source
+
+
+class SecondsField(serializers.FloatField):
+    """A length of time, in seconds."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, allow_null=True, **kwargs)
+
+    def to_representation(self, value: timedelta) -> float:
+        return value.total_seconds()
+
 
 VERSION_EXAMPLE = {
     "version": "2.3.0",
@@ -245,6 +257,50 @@ class SyncProblemSerializer(serializers.ModelSerializer[SyncProblem]):
             "first_seen_at",
             "last_seen_at",
         )
+
+
+class KindStatusSerializer(serializers.Serializer[sync_status.KindStatus]):
+    kind = serializers.CharField(
+        help_text="group/version/Kind; empty for files in which no object was made out."
+    )
+    state = serializers.ChoiceField(choices=sync_status.STATES)
+    connected_since = serializers.DateTimeField(allow_null=True)
+    last_event_at = serializers.DateTimeField(allow_null=True)
+    message = serializers.CharField(help_text="Why it is not connected.")
+    objects = serializers.IntegerField(help_text="Those that were read.")
+    problems = serializers.IntegerField()
+    waiting = serializers.IntegerField(help_text="Changes that are not in the catalog yet.")
+    lag_seconds = SecondsField(source="lag", help_text="Age of the oldest of them; null: up to date.")
+
+
+class LatencySerializer(serializers.Serializer[sync_status.Latency]):
+    changes = serializers.IntegerField()
+    p50_seconds = SecondsField(source="p50")
+    p99_seconds = SecondsField(source="p99")
+
+
+class ClusterStatusSerializer(serializers.Serializer[sync_status.ClusterStatus]):
+    """How the catalog follows one cluster. A publisher's counts are of the namespaces granted to their teams."""
+
+    name = serializers.CharField()
+    lag_seconds = SecondsField(source="lag", help_text="The longest of its kinds; null: up to date.")
+    waiting = serializers.IntegerField(help_text="The length of the queue.")
+    first_load = serializers.IntegerField(help_text="Those of them that a full sync found.")
+    applied_to_listed = LatencySerializer(
+        source="latency",
+        allow_null=True,
+        help_text="From noticed to listed, in the last hour; null: nothing changed.",
+    )
+    last_full_sync = SyncRunSerializer(allow_null=True, help_text="The last complete one.")
+    running_full_sync = SyncRunSerializer(allow_null=True)
+    kinds = KindStatusSerializer(many=True, source="sorted_kinds")
+
+
+class BackendSerializer(serializers.ModelSerializer[Backend]):
+    class Meta:
+        model = Backend
+        fields = ("cluster", "kind", "namespace", "object_name", "url", "ready", "message")
+        extra_kwargs = {"ready": {"help_text": "As the cluster reports it; null: it does not."}}
 
 
 class NoteInput(serializers.Serializer[Any]):

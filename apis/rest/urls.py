@@ -8,4 +8,6 @@ router.register(r"apis/(?P<slug>[-a-zA-Z0-9_]+)/versions", views.Versions, basen
 router.register("plans", views.Plans, basename="rest-plans")
 router.register("sync-runs", views.SyncRuns, basename="rest-sync-runs")
 router.register("sync-problems", views.SyncProblems, basename="rest-sync-problems")
+router.register("sync-clusters", views.SyncClusters, basename="rest-sync-clusters")
+router.register("sync-backends", views.SyncBackends, basename="rest-sync-backends")
 urlpatterns = router.urls

@@ -1,6 +1,6 @@
 """The catalog, a publisher's decisions and the cluster sync for scripts: same querysets and actions as the pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -21,10 +21,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from apis import actions, downloads, permissions
-from apis.models import Api, ApiVersion, Operation, Plan, SyncProblem, SyncRun
+from apis import actions, downloads, permissions, sync_status
+from apis.models import Api, ApiVersion, Backend, Operation, Plan, SyncProblem, SyncRun
 from apis.steps import STEPS
-from apis.views.sync import problems_like
+from apis.views.sync import backends_of, problems_like
 from apis.views.versions import operations_like
 from portal.accounts.people import person
 from portal.errors import NotFound
@@ -244,3 +244,45 @@ class SyncProblems(mixins.ListModelMixin, GenericViewSet[SyncProblem]):
         permissions.check_can_view_sync(self.request.user)
         text = self.request.query_params.get("q", "").replace("\0", "")[:200]
         return problems_like(SyncProblem.objects.visible_to(self.request.user), text)
+
+
+class SyncClusters(GenericViewSet[SyncRun]):
+    queryset = SyncRun.objects.none()
+    serializer_class = serializers.ClusterStatusSerializer
+    filter_backends = ()
+    pagination_class = None
+    lookup_field = "name"
+
+    @extend_schema(
+        summary="Read how the catalog follows its clusters",
+        responses=serializers.ClusterStatusSerializer(many=True),
+    )
+    def list(self, request: Request) -> Response:
+        return Response(self.get_serializer(self._visible(request), many=True).data)
+
+    @extend_schema(
+        summary="Read how the catalog follows one cluster",
+        parameters=[OpenApiParameter("name", str, OpenApiParameter.PATH, description="Name of the cluster.")],
+    )
+    def retrieve(self, request: Request, name: str) -> Response:
+        for cluster in self._visible(request):
+            if cluster.name == name:
+                return Response(self.get_serializer(cluster).data)
+        raise NotFound("There is no such cluster, or you publish from none of its namespaces.")
+
+    def _visible(self, request: Request) -> Sequence[sync_status.ClusterStatus]:
+        permissions.check_can_view_sync(request.user)
+        return sync_status.visible_to(request.user)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List what an Api may name as its upstream, and whether it is ready")
+)
+class SyncBackends(mixins.ListModelMixin, GenericViewSet[Backend]):
+    queryset = Backend.objects.none()
+    serializer_class = serializers.BackendSerializer
+    filterset_fields = ("cluster", "kind", "namespace", "ready")
+
+    def get_queryset(self) -> QuerySet[Backend]:
+        permissions.check_can_view_sync(self.request.user)
+        return backends_of(self.request.user)

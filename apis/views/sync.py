@@ -1,26 +1,36 @@
 """How the catalog follows the clusters, and what could not be read."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Q
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from apis import actions, permissions
-from apis.models import ApiVersion, Plan, SyncProblem, SyncRun, WatchState
-from apis.querysets import SyncProblemQuerySet
+from apis import actions, permissions, sync_status
+from apis.models import ApiVersion, Backend, SyncProblem, SyncRun
+from apis.querysets import SyncProblemQuerySet, own_namespaces
 from portal.accounts.models import Viewer
 from portal.accounts.people import person
 from portal.accounts.roles import Permission, can
 from portal.htmx import wants_part
-from portal.listing import page_of, pager
+from portal.listing import Sort, listing_of
 
 RUNS_A_CLUSTER = 5
+BACKENDS_SHOWN = 20
+NAMESPACES_OFFERED = 200
+SORTS = {
+    "newest": Sort("Newest first", ("-first_seen_at", "-id")),
+    "oldest": Sort("Oldest first", ("first_seen_at", "id")),
+    "object": Sort("By object", ("namespace", "object_name", "kind", "field", "id")),
+    "kind": Sort("By kind", ("kind", "namespace", "object_name", "field", "id")),
+}
 
 
 @login_required
@@ -28,25 +38,22 @@ RUNS_A_CLUSTER = 5
 @vary_on_headers("HX-Request")
 def sync(request: HttpRequest) -> HttpResponse:
     permissions.check_can_view_sync(request.user)
+    clusters = sync_status.visible_to(request.user)
     visible = SyncProblem.objects.visible_to(request.user)
-    text = request.GET.get("q", "").replace("\0", "").strip()[:200]
-    kind = request.GET.get("kind", "")[:140]
-    page = page_of(request, problems_like(visible, text, kind))
-    runs = {name: last_runs(name) for name in settings.CLUSTERS}
-    problem_count = visible.count()
+    text, chosen = _asked(request, "q"), {name: _asked(request, name) for name in PLACES}
+    listing = listing_of(request, problems_like(visible.filter(**_given(chosen)), text), SORTS)
+    listing.page.object_list = with_pages(request.user, listing.page.object_list)
+    backends = backends_of(request.user).filter(**_given({**chosen, "kind": ""}))
     context = {
-        "clusters": [{"name": name, "runs": rows} for name, rows in runs.items()],
-        "last_run": max(
-            (run for rows in runs.values() for run in rows), key=lambda run: run.started_at, default=None
-        ),
-        "watch": watch_of_all(),
-        "needs_text": f"{problem_count} problem{'' if problem_count == 1 else 's'} need{'s' if problem_count == 1 else ''} you",
-        "kinds": kinds_of(request.user, visible),
+        "clusters": [{"status": cluster, "runs": last_runs(cluster.name)} for cluster in clusters],
+        "failed": any(cluster.last_failed for cluster in clusters),
+        "listing": listing,
         "q": text,
-        "kind": kind,
-        "problem_count": problem_count,
+        **chosen,
+        **_choices(visible),
+        "backends": backends.order_by("ready", "cluster", "namespace", "name")[:BACKENDS_SHOWN],
+        "backend_count": backends.count(),
         "can_sync": can(request.user, Permission.MANAGE_PORTAL),
-        **pager(page),
     }
     template = "apis/sync.html#answer" if wants_part(request) else "apis/sync.html"
     return render(request, template, context)
@@ -61,10 +68,34 @@ def start(request: HttpRequest) -> HttpResponse:
     return redirect("apis:sync")
 
 
-def problems_like(problems: SyncProblemQuerySet, text: str, kind: str = "") -> SyncProblemQuerySet:
-    """Problems with every word of `text` in object, field or message, and of that kind."""
-    if kind:
-        problems = problems.filter(kind=kind)
+# What the problems can be narrowed by, besides words.
+PLACES = ("cluster", "kind", "namespace")
+
+
+def _asked(request: HttpRequest, name: str) -> str:
+    return request.GET.get(name, "").replace("\0", "").strip()[:200]
+
+
+def _given(chosen: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in chosen.items() if value}
+
+
+def _choices(visible: SyncProblemQuerySet) -> dict[str, Any]:
+    """How many problems there are, and where: what the filters offer."""
+    groups = list(visible.order_by().values_list(*PLACES).annotate(Count("pk")))
+    count = sum(group[-1] for group in groups)
+    names, kinds, namespaces = ([group[at] for group in groups if group[at]] for at in range(3))
+    return {
+        "problem_count": count,
+        "needs_text": f"{count} problem needs you" if count == 1 else f"{count} problems need you",
+        "cluster_names": sorted({*names, *settings.CLUSTERS}) if len(settings.CLUSTERS) > 1 else [],
+        "kinds": sorted(set(kinds)),
+        "namespaces": sorted(set(namespaces))[:NAMESPACES_OFFERED],
+    }
+
+
+def problems_like(problems: SyncProblemQuerySet, text: str) -> SyncProblemQuerySet:
+    """Problems with every word of `text` in object, field, message or origin."""
     for word in text.split()[:8]:
         problems = problems.filter(
             Q(object_name__icontains=word)
@@ -76,36 +107,32 @@ def problems_like(problems: SyncProblemQuerySet, text: str, kind: str = "") -> S
     return problems
 
 
+def with_pages(user: Viewer, problems: Iterable[SyncProblem]) -> list[SyncProblem]:
+    """The problems with `page_url`: where the catalog shows the version that their object is, "" if it does not."""
+    rows = list(problems)
+    versions = ApiVersion.objects.visible_to(user).filter(
+        cluster__in={row.cluster for row in rows}, object_name__in={row.object_name for row in rows}
+    )
+    # Versions that are gone first, so that one that is there wins.
+    found = {
+        tuple(key): reverse("apis:source", args=[slug, version])
+        for *key, slug, version in versions.order_by(
+            F("withdrawn_at").desc(nulls_last=True), "pk"
+        ).values_list("cluster", "kind", "namespace", "object_name", "api__slug", "version")
+    }
+    for row in rows:
+        key = (row.cluster, row.kind, row.namespace, row.object_name)
+        row.page_url = found.get(key, "")  # type: ignore[attr-defined]
+    return rows
+
+
+def backends_of(user: Viewer) -> QuerySet[Backend]:
+    """What an Api may name as its upstream; for publishers that of their namespaces."""
+    if user.is_authenticated and user.is_admin:
+        return Backend.objects.all()
+    return Backend.objects.filter(own_namespaces(user)) if user.is_authenticated else Backend.objects.none()
+
+
 def last_runs(cluster: str) -> list[SyncRun]:
     took = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
     return list(SyncRun.objects.filter(cluster=cluster).annotate(took=took)[:RUNS_A_CLUSTER])
-
-
-def watch_of_all() -> dict[str, Any]:
-    """How the watches of all clusters stand together; kinds that a cluster does not serve do not count."""
-    states = list(WatchState.objects.filter(installed=True))
-    events = [(state.last_event_at, state.kind) for state in states if state.last_event_at]
-    last_event_at, last_kind = max(events, default=(None, ""))
-    return {
-        "kinds": len(states),
-        "connected": sum(state.connected_since is not None for state in states),
-        "message": next((state.message for state in states if state.connected_since is None), "")[:120],
-        "last_event_at": last_event_at,
-        "last_kind": last_kind.rsplit("/", 1)[-1],
-    }
-
-
-def kinds_of(user: Viewer, problems: SyncProblemQuerySet) -> list[dict[str, Any]]:
-    """Per kind: how many objects the catalog holds, how many of them are gone from the cluster, how many have problems."""
-    versions = ApiVersion.objects.visible_to(user).order_by().values("cluster", "kind")
-    plans = Plan.objects.order_by().values("cluster", "kind")
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for counted in (versions, plans):
-        for row in counted.annotate(held=Count("pk"), gone=Count("pk", filter=Q(withdrawn_at__isnull=False))):
-            rows[row["cluster"], row["kind"]] = {**row, "problems": 0}
-    for problem in problems.order_by().values("cluster", "kind").annotate(n=Count("pk")):
-        key = problem["cluster"], problem["kind"]
-        rows.setdefault(key, {"cluster": key[0], "kind": key[1], "held": 0, "gone": 0})["problems"] = problem[
-            "n"
-        ]
-    return [rows[key] for key in sorted(rows)]

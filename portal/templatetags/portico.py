@@ -229,6 +229,15 @@ def ms(value: float | timedelta | None) -> str:
     return f"{number:,.0f} ms"
 
 
+@register.filter
+def lasting(gap: timedelta | None) -> str:
+    """How long: `0.4 s` below ten seconds, then the largest whole unit, or a dash."""
+    if gap is None:
+        return "—"
+    seconds = gap.total_seconds()
+    return f"{seconds:.1f} s" if seconds < 10 else _span(gap) or f"{gap.days} d"
+
+
 # ---- text ---------------------------------------------------------------------------------------------------------
 @register.filter
 def markdown(text: str | None) -> SafeString:
