@@ -1,17 +1,15 @@
 """The definition text of a version: read before the transaction, stored in it."""
 
 import hashlib
-import logging
 from dataclasses import dataclass, field
 
 from apis import definitions
+from apis.definitions import sandbox
 from apis.models import ApiType, ApiVersion, Document, Operation
 from apis.sources import DefinitionText, Problem, PublishedApi
-from portal.errors import Invalid
+from portal.errors import PorticoError
 
 from .surroundings import field_of
-
-logger = logging.getLogger(__name__)
 
 # Types whose text has no operations that Portico reads: it is kept and offered for download.
 KEPT_UNREAD = {ApiType.GRPC: "protobuf", ApiType.SOAP: "wsdl"}
@@ -34,17 +32,11 @@ def parse(published: PublishedApi) -> Parsed:
     if not isinstance(published.definition, DefinitionText):
         return Parsed()
     try:
-        definition = definitions.parse(published.definition.text)
-    except Invalid as error:
+        definition = sandbox.parse(published.definition.text)
+    except PorticoError as error:
         if published.type in KEPT_UNREAD:
             return Parsed(definitions.Definition(format=KEPT_UNREAD[ApiType(published.type)]))
         return Parsed(problems=[_problem(published, error.message, error.remedy)])
-    except Exception:
-        logger.exception("the definition of %s cannot be parsed", published.ref)
-        message = "Portico could not read this definition."
-        return Parsed(
-            problems=[_problem(published, message, "Check it with another tool, and report it to Portico.")]
-        )
     return Parsed(definition, _unknown_operations(published, definition))
 
 
