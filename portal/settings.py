@@ -77,6 +77,9 @@ GATEWAY_DIR = Path(env_str("PORTICO_GATEWAY_DIR", str(STATE_DIR / "gateway")))
 # In-cluster services reached at another address: `name.namespace=host:port`, for a gateway or portal outside it.
 SERVICE_ADDRESSES = env_map("PORTICO_SERVICE_ADDRESSES")
 
+# What Prometheus shows at /metrics as its bearer token; without one only signed-in administrators may read it.
+METRICS_TOKEN = env_str("PORTICO_METRICS_TOKEN", "")
+
 _portal_host = urlparse(PORTAL_URL).hostname or "localhost"
 ALLOWED_HOSTS = env_list("PORTICO_ALLOWED_HOSTS", f"{_portal_host},localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]

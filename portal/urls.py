@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from portal import health, views
+from portal import health, metrics, views
 
 handler400 = "portal.responses.bad_request"
 handler403 = "portal.responses.forbidden"
@@ -31,4 +31,5 @@ urlpatterns = [
     path("components/", views.components, name="components"),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from apis.models import Publication, SyncProblem, SyncRun
+from apis.models import Backend, Change, Publication, SeenObject, SyncProblem, SyncRun, WatchState
 from portal.accounts.models import NamespaceGrant
 from tests import factories
 
@@ -253,12 +253,12 @@ def test_sync_problems_publisher_sees_own_namespaces(client_as, publisher, probl
     assert [row["namespace"] for row in rows] == ["publishers"]
 
 
-@pytest.mark.parametrize("path", ["sync-problems", "sync-runs"])
+@pytest.mark.parametrize("path", ["sync-problems", "sync-runs", "sync-clusters", "sync-backends"])
 def test_sync_without_permission(client_as, stranger, problems, path):
     is_problem(client_as(stranger).get(f"/api/v1/{path}/"), 403)
 
 
-@pytest.mark.parametrize("path", ["sync-problems", "sync-runs"])
+@pytest.mark.parametrize("path", ["sync-problems", "sync-runs", "sync-clusters", "sync-backends"])
 def test_sync_anonymous(client, path):
     is_problem(client.get(f"/api/v1/{path}/"), 401)
 
@@ -268,6 +268,57 @@ def test_sync_runs(client_as, admin):
     SyncRun.objects.create(cluster="test", outcome="failed")
     rows = client_as(admin).get("/api/v1/sync-runs/?outcome=complete").json()["results"]
     assert [row["counts"] for row in rows] == [{"seen": 9}]
+
+
+@pytest.fixture
+def followed(settings):
+    """Cluster `test` with a change that waits, two that were listed, and objects of two namespaces."""
+    settings.CLUSTERS = {"test": {}, "other": {}}
+    kind, now = "portico.dev/v1alpha1/Api", timezone.now()
+    WatchState.objects.create(cluster="test", kind=kind, connected_since=now)
+    for namespace in ("publishers", "others"):
+        SeenObject.objects.create(cluster="test", kind=kind, namespace=namespace, object_name="orders")
+        Backend.objects.create(
+            cluster="test", kind="v1/Service", namespace=namespace, object_name="hello", name="hello"
+        )
+    change = {"cluster": "test", "kind": kind, "namespace": "others", "due_at": now}
+    noticed_at = now - timedelta(seconds=100)
+    Change.objects.create(**change, name="waits", noticed_at=noticed_at)
+    for seconds in (1, 3):
+        listed_at = noticed_at + timedelta(seconds=seconds)
+        Change.objects.create(**change, name="done", noticed_at=noticed_at, listed_at=listed_at)
+    SyncRun.objects.create(cluster="test", outcome="complete", counts={"seen": 2}, finished_at=now)
+
+
+def test_sync_clusters_admin_sees_all(client_as, admin, followed, problems):
+    rows = {row["name"]: row for row in client_as(admin).get("/api/v1/sync-clusters/").json()}
+    assert rows["other"]["kinds"] == []
+    assert rows["other"]["applied_to_listed"] is rows["other"]["lag_seconds"] is None
+    cluster = rows["test"]
+    assert cluster["applied_to_listed"] == {"changes": 2, "p50_seconds": 2.0, "p99_seconds": 2.98}
+    assert (cluster["waiting"], cluster["first_load"]) == (1, 0)
+    assert cluster["lag_seconds"] >= 100
+    assert cluster["last_full_sync"]["counts"] == {"seen": 2}
+    assert cluster["running_full_sync"] is None
+    [kind] = cluster["kinds"]
+    assert (kind["state"], kind["objects"], kind["problems"], kind["waiting"]) == ("connected", 2, 2, 1)
+
+
+def test_sync_clusters_publisher_counts_own_namespaces(client_as, publisher, followed, problems, granted):
+    [cluster] = client_as(publisher).get("/api/v1/sync-clusters/").json()
+    [kind] = cluster["kinds"]
+    assert (kind["objects"], kind["problems"], kind["waiting"], kind["lag_seconds"]) == (1, 1, 0, None)
+
+
+def test_sync_cluster_by_name(client_as, publisher, followed, granted):
+    assert client_as(publisher).get("/api/v1/sync-clusters/test/").json()["name"] == "test"
+    is_problem(client_as(publisher).get("/api/v1/sync-clusters/other/"), 404)
+
+
+def test_sync_backends_publisher_sees_own_namespaces(client_as, publisher, admin, followed, granted):
+    rows = client_as(publisher).get("/api/v1/sync-backends/").json()["results"]
+    assert [(row["namespace"], row["ready"]) for row in rows] == [("publishers", None)]
+    assert len(client_as(admin).get("/api/v1/sync-backends/?namespace=others").json()["results"]) == 1
 
 
 def test_sync_start_needs_an_admin(client_as, publisher):
