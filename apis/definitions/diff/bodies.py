@@ -53,8 +53,9 @@ def compare_content(
         if canonical(media.encoding) != canonical(after.encoding):
             message = f"The parts of {where} as {name[:100]} are written in another way."
             scope.add("encoding-changed", message, (*path, "encoding"), old=value(media), new=value(after))
+    taken = {covering(other, new) for other in old}
     for name in new:
-        if covering(name, old) is None and not any(covering(other, new) == name for other in old):
+        if covering(name, old) is None and name not in taken:
             message = f"{name[:100]} is now {verb} as {where}."
             scope.add("media-type-added", message, (*place, "content", name), direction=direction, new=name)
 
@@ -82,10 +83,9 @@ def compare_responses(scope: Scope, old: View, new: View) -> None:
             scope.add(f"{kind}-status-removed", message, ("responses", code), direction=RESPONSE, old=code)
         else:
             compare_response(scope, response, new.responses[match], match)
+    met = {covering_status(other, new.responses) for other in old.responses}
     for code, response in new.responses.items():
-        if code in old.responses or any(
-            covering_status(other, new.responses) == code for other in old.responses
-        ):
+        if code in old.responses or code in met:
             continue
         match = covering_status(code, old.responses)
         # `default` promises nothing about success.

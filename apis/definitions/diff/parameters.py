@@ -10,12 +10,14 @@ def compare_parameters(scope: Scope, old: View, new: View) -> None:
     """Parameters that came, went, moved or changed. Those of the path are matched by position."""
     gone = {key: entry for key, entry in old.parameters.items() if key not in new.parameters}
     come = {key: entry for key, entry in new.parameters.items() if key not in old.parameters}
-    for key, parameter in gone.items():
-        moved = next((entry for entry in come.values() if is_moved(parameter, entry)), None)
-        if moved is None:
+    names = {entry.name.lower(): key for key, entry in come.items()}
+    for parameter in gone.values():
+        key = names.get(parameter.name.lower())
+        moved = come.get(key) if key else None
+        if key is None or moved is None or moved.location == parameter.location:
             note_removed(scope, parameter)
         else:
-            come = {key: entry for key, entry in come.items() if entry is not moved}
+            del come[key]
             message = f"{named(parameter)} is now a {moved.location} parameter."
             scope.add("parameter-moved", message, place_of(moved), old=parameter.location, new=moved.location)
     for parameter in come.values():
@@ -23,11 +25,6 @@ def compare_parameters(scope: Scope, old: View, new: View) -> None:
     for key, parameter in old.parameters.items():
         if key in new.parameters:
             compare_parameter(scope, parameter, new.parameters[key])
-
-
-def is_moved(old: Parameter, new: Parameter) -> bool:
-    """Whether this is the same parameter at another place."""
-    return old.location != new.location and old.name.lower() == new.name.lower()
 
 
 def note_removed(scope: Scope, parameter: Parameter) -> None:

@@ -37,12 +37,17 @@ class SchemaDiff:
     def __init__(self, old: Schemas, new: Schemas) -> None:
         self.old = old
         self.new = new
-        self.cut = False
+        self._cut = False
         self._left = MOST_WORK
         self._steps_left = MOST_WORK
         self._pairs: dict[Key, Pair] = {}
         self._same: set[Key] = set()
         self._known: dict[Key, tuple[Fact, ...]] = {}
+
+    @property
+    def cut(self) -> bool:
+        """Whether a limit was reached."""
+        return self._cut or self.old.cut or self.new.cut
 
     def compare(self, old: Any, new: Any, direction: Direction) -> tuple[Fact, ...]:
         """Everything that differs between two schemas and below, each at the shortest way to it."""
@@ -64,7 +69,7 @@ class SchemaDiff:
                 continue
             self._steps_left -= 1
             if depth > MOST_DEPTH or self._steps_left < 0:
-                self.cut = whole = True
+                self._cut = whole = True
                 continue
             seen.add(key)
             pair = self._pair(key, before, after)
@@ -79,7 +84,7 @@ class SchemaDiff:
         if key in self._pairs:
             return self._pairs[key]
         if self._left < 0:
-            self.cut = True
+            self._cut = True
             return Pair((), ())
         before, after = self.old.shape(old), self.new.shape(new)
         self._left -= 1 + sum(map(weight, (before, after)))

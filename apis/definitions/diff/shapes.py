@@ -9,7 +9,11 @@ from apis.definitions.diff.changes import ABSENT, canonical
 from apis.definitions.refs import pointed_at
 
 # Of one `allOf`, with all that it refers to.
-MOST_PARTS = 200
+MOST_PARTS = 100
+# Of all schemas of a document together, beyond the first of each.
+MOST_MERGED = 20_000
+# References that lead to nothing but references.
+MOST_HOPS = 50
 
 ANYTHING: dict[str, Any] = {}
 NOTHING: dict[str, Any] = {"enum": []}
@@ -98,12 +102,14 @@ class Schemas:
         self._texts: dict[int, str] = {}
         # Shapes are remembered by id, so everything that was given one has to stay.
         self._kept: list[Any] = []
+        self._merges_left = MOST_MERGED
+        self.cut = False
 
     def resolved(self, schema: Any) -> Any:
         """The schema that this one is nothing but a reference to, or itself; ANYTHING for what is no schema."""
-        seen = set()
-        while isinstance(schema, dict) and id(schema) not in seen:
-            seen.add(id(schema))
+        for _ in range(MOST_HOPS):
+            if not isinstance(schema, dict):
+                break
             if self._only_refers(schema):
                 target = schema["$ref"]
                 found = self._target(target)
@@ -115,7 +121,7 @@ class Schemas:
             else:
                 return schema
             schema = found
-        # A circle of references, true, or no schema at all.
+        # A circle of references (or as good as one), true, or no schema at all.
         return NOTHING if schema is False else ANYTHING
 
     def shape(self, schema: Any) -> Shape:
@@ -164,7 +170,7 @@ class Schemas:
         """Everything that has to hold at once, and whether null is let in beside it."""
         parts: list[dict[Any, Any]] = []
         waiting, seen, nullable = [schema], set(), False
-        while waiting and len(parts) < MOST_PARTS:
+        while waiting and len(parts) < (MOST_PARTS if self._merges_left > 0 else 1):
             part = self.resolved(waiting.pop())
             if id(part) in seen:
                 continue
@@ -179,6 +185,8 @@ class Schemas:
                 nullable = nullable or has_null
                 if len(single) == 1:
                     waiting.append(single[0])
+        self._merges_left -= len(parts) - 1
+        self.cut = self.cut or bool(waiting)
         return parts, nullable
 
     def _one(self, schemas: list[Any]) -> Any:
