@@ -58,7 +58,7 @@ def best(index: Index, match: Match, narrowed: Mask, text: str) -> list[int]:
     """
     with index.lock:
         few = narrowed.count <= RANKED
-        pks = index.pks(narrowed) if few else index.named(narrowed, words_of(text.lower()), RANKED)
+        pks = index.pks(narrowed) if few else index.named(narrowed, " ".join(words_of(text.lower())), RANKED)
     query = SearchQuery(match.query, config=SEARCH_CONFIG, search_type="raw")
     ranked = Api.objects.filter(pk__in=pks).annotate(rank=SearchRank(F("search"), query))
     return list(ranked.order_by("-rank", "name", "slug").values_list("pk", flat=True))

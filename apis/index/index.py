@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
-from itertools import islice
+from itertools import islice, takewhile
 from threading import RLock
 
 from apis.models import Visibility
@@ -16,6 +16,8 @@ from .changes import VALUED, Entry, Offer
 
 # Fewer APIs than this are counted one by one; more, value by value.
 FEW = 3000
+# How many names are searched for a word.
+LOOKED_AT = 5000
 # More changes at once than this, and the orders are sorted anew.
 BURST = 1000
 # How many changes are remembered for whoever keeps something that was found earlier.
@@ -210,11 +212,21 @@ class Index:
         found = [(self._entry(n).pk, key(n)) for n in islice(filter(mask.flags.__getitem__, walk), limit)]
         return found[::-1] if before else found
 
-    def named(self, mask: Mask, words: list[str], most: int) -> list[int]:
-        """Primary keys of the first `most` by name that have every word, in lower case, somewhere in their name."""
-        by_name = map(self._entry, filter(mask.flags.__getitem__, self._orders["name"]))
-        fitting = (entry.pk for entry in by_name if all(word in entry.name.lower() for word in words))
-        return list(islice(fitting, most))
+    def named(self, mask: Mask, text: str, most: int) -> list[int]:
+        """Primary keys of up to `most`: those whose names begin with `text`, in lower case, then the first by name.
+
+        Of the rest of a large mask only so many are looked at as takes no time.
+        """
+        order = self._orders["name"]
+        begin = bisect_left(order, (text,), key=self._key(SORT_KEYS["name"]))
+        beginning = takewhile(
+            lambda n: self._entry(n).name.lower().startswith(text), islice(order, begin, None)
+        )
+        found = list(islice(filter(mask.flags.__getitem__, beginning), most))
+        words = text.split()
+        first = islice(filter(mask.flags.__getitem__, order), LOOKED_AT)
+        found += (n for n in first if all(word in self._entry(n).name.lower() for word in words))
+        return [self._entry(n).pk for n in dict.fromkeys(found)][:most]
 
     def pks(self, mask: Mask) -> list[int]:
         return [self._entry(position).pk for position in _set(mask)]

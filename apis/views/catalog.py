@@ -68,12 +68,9 @@ def load(pks: list[int], user: Viewer) -> list[Api]:
     found = (
         Api.objects.visible_to(user)
         .select_related("team", "current_version")
-        .defer(
-            "search",
-            "search_text",
-            "description",
-            "current_version__mediation",
-            "current_version__conditions",
+        .only(
+            *("slug", "name", "summary", "type", "team__name"),
+            *(f"current_version__{name}" for name in ("version", "status", "sunset_on", "withdrawn_at")),
         )
         .prefetch_related("current_version__plans")
         .in_bulk(pks)
