@@ -18,7 +18,7 @@ from .compare import Difference, Key, differing
 from .dependencies import EVERY, Needed, of_many
 from .listed import pages
 from .recorded import known
-from .refresh import KINDS, kind_is_gone, settle
+from .refresh import KINDS, drop, kind_is_gone, settle
 from .surroundings import Surroundings
 
 logger = logging.getLogger(__name__)
@@ -30,8 +30,12 @@ AT_ONCE = 200
 
 @dataclass
 class Observed:
-    """What the lists said. Of a kind in `unknown` they said nothing; of one in `partial` not what is missing."""
+    """What the lists said. Of a kind in `unknown` they said nothing; of one in `partial` not what is missing.
 
+    Kinds in `dropped` are not read here any more: by configuration, or because a newer version of them is.
+    """
+
+    dropped: set[str] = field(default_factory=set)
     marks: dict[Key, str] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     partial: set[str] = field(default_factory=set)
@@ -44,13 +48,14 @@ def run(cluster: Cluster) -> SyncRun:
     record = SyncRun.objects.create(cluster=cluster.name)
     counts: Counter[str] = Counter()
     began = _database_now()
-    observed = observe(cluster)
+    observed = Observed()
     try:
+        observed = observe(cluster)
         found = differing(
             observed.marks, known(cluster.name), unknown=observed.unknown, partial=observed.partial
         )
         _keep_nameless(cluster.name, observed)
-        counts = _carry(cluster, found, began)
+        counts = _carry(cluster, found, began, observed.dropped)
         counts["unchanged"] = len(observed.marks.keys() - set(found.changed))
     except PorticoError as error:
         observed.failures.append(error.message)
@@ -68,7 +73,9 @@ def observe(cluster: Cluster) -> Observed:
     for source in SOURCES:
         kind = str(source.kind)
         if source.kind not in wanted:
-            if not _is_gone(cluster, source, wanted):
+            if _is_dropped(cluster, source, wanted):
+                observed.dropped.add(kind)
+            elif not kind_is_gone(cluster, source.kind):
                 observed.unknown.add(kind)
             continue
         try:
@@ -82,13 +89,9 @@ def observe(cluster: Cluster) -> Observed:
     return observed
 
 
-def _is_gone(cluster: Cluster, source: Source, wanted: frozenset[Kind]) -> bool:
-    """Whether nothing of this kind is there for certain: another version is read in its place, or it is not installed."""
-    replaced = any(
-        (kind.group, kind.kind) == (source.kind.group, source.kind.kind) and kind != source.kind
-        for kind in wanted
-    )
-    return replaced or not cluster.wants(source.kind) or kind_is_gone(cluster, source.kind)
+def _is_dropped(cluster: Cluster, source: Source, wanted: frozenset[Kind]) -> bool:
+    replaced = any((kind.group, kind.kind) == (source.kind.group, source.kind.kind) for kind in wanted)
+    return replaced or not cluster.wants(source.kind)
 
 
 def _needed(
@@ -156,14 +159,24 @@ def _failed(observed: Observed, cluster: Cluster, kind: Kind, error: PorticoErro
     observed.failures.append(f"{kind.resource}: {error.message}")
 
 
-def _carry(cluster: Cluster, found: Difference, began: datetime) -> Counter[str]:
+def _carry(cluster: Cluster, found: Difference, began: datetime, dropped: set[str]) -> Counter[str]:
     """Little at once; much page by page, and the rest through the queue."""
-    if len(found.changed) + len(found.gone) <= AT_ONCE:
-        return settle(cluster, _plans_first([*found.gone, *found.changed]))
-    changes.note(cluster.name, found.gone)
-    few, many = bulk.split(found.changed)
-    counts = settle(cluster, _plans_first(few))
-    return counts + bulk.load(cluster, many, began)
+    left = [key for key in found.gone if key.kind in dropped or not _is_read(cluster, key)]
+    gone = [key for key in found.gone if key not in set(left)]
+    if len(found.changed) + len(gone) <= AT_ONCE:
+        counts = settle(cluster, _plans_first([*gone, *found.changed]))
+    else:
+        changes.note(cluster.name, gone)
+        few, many = bulk.split(found.changed)
+        counts = settle(cluster, _plans_first(few)) + bulk.load(cluster, many, began)
+    # Last: what is read as another version of its kind by now has moved there.
+    for key in left:
+        counts += drop(cluster.name, key).counts
+    return counts
+
+
+def _is_read(cluster: Cluster, key: Key) -> bool:
+    return not key.namespace or not cluster.namespaces or key.namespace in cluster.namespaces
 
 
 def _plans_first(keys: list[Key]) -> list[Key]:

@@ -37,11 +37,15 @@ def apply(ref: ObjectRef, reading: Reading, around: Surroundings, done: Applied)
 def _apply_one(published: PublishedPlan, reading: Reading, around: Surroundings, done: Applied) -> None:
     ref = published.ref
     held = around.plan_of_key(ref.namespace, published.name)
-    if held is not None and (held.kind, held.object_name) != (ref.kind, ref.name):
+    # The same object may be read as another version of its kind by now.
+    same = held is not None and bool(ref.uid) and held.uid == ref.uid
+    if held is not None and not same and (held.kind, held.object_name) != (ref.kind, ref.name):
         done.problems.append(_name_problem(published, held))
         done.refused = True
         return
-    row = rows_of(ref).first() or _withdrawn_namesake(published) or _new(published)
+    row = (
+        rows_of(ref).first() or (held if same else None) or _withdrawn_namesake(published) or _new(published)
+    )
     created, returned, before = row.pk is None, row.withdrawn_at is not None, _limits(row)
     _write(row, published, fingerprint(published, reading.problems, around))
     done.counts["created" if created else "updated"] += 1

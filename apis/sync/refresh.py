@@ -81,6 +81,14 @@ def refresh(cluster: Cluster, key: Key) -> Applied:
     return done
 
 
+def drop(cluster: str, key: Key) -> Applied:
+    """Withdraw what an object has in the catalog, although it may still be there: Portico is not to read it any more."""
+    with one_at_a_time(f"object {cluster} {' '.join(key)}"):
+        ref = ref_of(cluster, key, None)
+        marks.forget(ref)
+        return _apply(ref, Reading(), {})
+
+
 def _observe(
     cluster: Cluster, source: Source, key: Key
 ) -> tuple[KubeObject | None, Reading, dict[Needed, str]]:

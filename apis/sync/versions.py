@@ -63,6 +63,8 @@ def _locked(rows: ApiVersionQuerySet) -> ApiVersionQuerySet:
 def apply(ref: ObjectRef, reading: Reading, parsed: Definitions, around: Surroundings) -> Applied:
     """Make the catalog say what the object says: withdraw what it no longer has, then add and change the rest."""
     done = Applied()
+    if ref.uid:
+        _take_over(ref)
     live = list(_locked(_rows_of(ref)))
     published = [entry for entry in reading.published if isinstance(entry, PublishedApi)]
     accepted: list[PublishedApi] = []
@@ -82,6 +84,16 @@ def apply(ref: ObjectRef, reading: Reading, parsed: Definitions, around: Surroun
     for entry in accepted:
         _apply_one(entry, parsed[key_of(entry)], around, fingerprint(entry, reading.problems, around), done)
     return done
+
+
+def _take_over(ref: ObjectRef) -> None:
+    """The same object read as another version of its kind, since its cluster serves that: its rows move."""
+    group, _, kind = ref.kind.rpartition("/")
+    same = ApiVersion.objects.filter(
+        cluster=ref.cluster, namespace=ref.namespace, object_name=ref.name, uid=ref.uid
+    )
+    same = same.filter(kind__startswith=f"{group.rpartition('/')[0]}/", kind__endswith=f"/{kind}")
+    same.exclude(kind=ref.kind).update(kind=ref.kind)
 
 
 def key_of(published: PublishedApi) -> tuple[str, str]:
