@@ -30,7 +30,7 @@ KEYWORDS: dict[str, st.SearchStrategy[Any]] = {
     "readOnly": st.booleans(),
     "writeOnly": st.booleans(),
     "deprecated": st.booleans(),
-    "description": st.text(max_size=3),
+    "description": st.text("a: é#-", max_size=3),
 }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeGuard
 
 from apis.definitions.diff.changes import ABSENT, canonical
 from apis.definitions.refs import pointed_at
@@ -328,7 +328,9 @@ def type_of(value: Any) -> str:
         return "boolean"
     if isinstance(value, int | float):
         return "integer" if value == int(value) else "number"
-    return {dict: "object", list: "array"}.get(type(value), "string")
+    if isinstance(value, dict):
+        return "object"
+    return "array" if isinstance(value, list) else "string"
 
 
 def without_null(branches: Iterable[Any]) -> tuple[list[Any], bool]:
@@ -347,7 +349,7 @@ def is_schema(value: Any) -> bool:
     return isinstance(value, dict | bool)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[int | float]:
     """Whether a value is a number that bounds can be compared by."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
