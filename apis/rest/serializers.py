@@ -4,9 +4,19 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apis import downloads, states, sync_status
+from apis import downloads, provenance, states, sync_status
 from apis.actions import LONGEST_REASON
-from apis.models import Api, ApiVersion, Backend, Document, Operation, Plan, SyncProblem, SyncRun
+from apis.models import (
+    Api,
+    ApiVersion,
+    Backend,
+    ClusterAccess,
+    Document,
+    Operation,
+    Plan,
+    SyncProblem,
+    SyncRun,
+)
 from apis.permissions import can_view_source
 
 
@@ -143,6 +153,23 @@ class StatesSerializer(serializers.Serializer[Any]):
     probed = PillarSerializer()
 
 
+class UpstreamSerializer(serializers.Serializer[provenance.ShownUpstream]):
+    environment = serializers.CharField()
+    url = serializers.CharField()
+    backend = serializers.CharField(
+        help_text="The object that the address was taken from; empty where it was stated."
+    )
+    ready = serializers.BooleanField(
+        source="row.ready", default=None, help_text="As the cluster reports it; null: it does not."
+    )
+
+
+class ClusterAccessSerializer(serializers.ModelSerializer[ClusterAccess]):
+    class Meta:
+        model = ClusterAccess
+        fields = ("kind", "namespace", "object_name", "application", "owner", "api_version", "plan", "status")
+
+
 class SourceSerializer(serializers.ModelSerializer[ApiVersion]):
     """For the owning team and admins."""
 
@@ -150,6 +177,10 @@ class SourceSerializer(serializers.ModelSerializer[ApiVersion]):
         help_text="What is imperfect in the definition: code, message, line."
     )
     conditions = serializers.JSONField(read_only=True, help_text="As the object's controllers report them.")
+    upstreams = serializers.SerializerMethodField()
+    cluster_access = serializers.SerializerMethodField(
+        help_text="Whom the cluster's own gateway lets call it."
+    )
 
     class Meta:
         model = ApiVersion
@@ -160,13 +191,27 @@ class SourceSerializer(serializers.ModelSerializer[ApiVersion]):
             "object_name",
             "uid",
             "generation",
+            "seen_at",
+            "definition_url",
+            "definition_pending",
+            "upstreams",
             "conditions",
             "stated_only",
             "findings",
+            "cluster_access",
         )
         extra_kwargs = {
-            "stated_only": {"help_text": "What the object asks for and Portico's gateway does not enforce."}
+            "stated_only": {"help_text": "What the object asks for and Portico's gateway does not enforce."},
+            "definition_url": {"help_text": "Where the definition is fetched from, if it is."},
         }
+
+    @extend_schema_field(UpstreamSerializer(many=True))
+    def get_upstreams(self, version: ApiVersion) -> Any:
+        return UpstreamSerializer(provenance.upstreams_of(version), many=True).data
+
+    @extend_schema_field(ClusterAccessSerializer(many=True))
+    def get_cluster_access(self, version: ApiVersion) -> Any:
+        return ClusterAccessSerializer(provenance.access_of(version)[:100], many=True).data
 
     def get_findings(self, version: ApiVersion) -> list[dict[str, Any]]:
         return version.document.findings if version.document else []

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from apis import downloads, permissions, states
+from apis import downloads, permissions, provenance, states
 from apis.first_call import AUTH_LABELS, auth_choices, first_call
 from apis.models import Api, ApiVersion, Document, Operation, Plan, SyncProblem
 from apis.steps import steps_from
@@ -18,6 +18,7 @@ from portal.htmx import wants_part
 from portal.listing import page_of, pager
 
 OPERATIONS_A_PAGE = 50
+ACCESS_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +133,14 @@ def source(request: HttpRequest, slug: str, version: str) -> HttpResponse:
     problems = SyncProblem.objects.filter(
         cluster=row.cluster, kind=row.kind, namespace=row.namespace, object_name=row.object_name
     )
-    return render(
-        request, "apis/source.html", context_of(request, shown, "source") | {"problems": list(problems)}
-    )
+    access = list(provenance.access_of(row)[: ACCESS_SHOWN + 1])
+    context = context_of(request, shown, "source") | {
+        "problems": list(problems),
+        "upstreams": provenance.upstreams_of(row),
+        "access": access[:ACCESS_SHOWN],
+        "more_access": len(access) > ACCESS_SHOWN,
+    }
+    return render(request, "apis/source.html", context)
 
 
 @require_safe

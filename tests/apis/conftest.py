@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from apis.models import ApiVersion, Document
+from apis.models import ApiVersion, Backend, ClusterAccess, Document
 from apis.signals import version_changed
 from portal.accounts.models import NamespaceGrant
 from tests import factories
@@ -49,6 +49,36 @@ def documented(published) -> ApiVersion:
     )
     published.save(update_fields=["document"])
     return published
+
+
+@pytest.fixture
+def sourced(documented) -> ApiVersion:
+    """With everything that its publishers are told of its object and its surroundings."""
+    documented.generation = 7
+    documented.definition_url = "https://specs.example.com/products.yaml"
+    documented.upstreams = {
+        "production": {"url": "http://hello", "backend": "Integration publishers/hello"},
+        "sandbox": {"url": "http://gone", "backend": "Integration publishers/gone"},
+    }
+    documented.save()
+    documented.document.findings = [{"code": "scheme", "message": "Undefined scheme.", "line": 212}]
+    documented.document.save()
+    place = {"cluster": "test", "namespace": "publishers"}
+    for kind, ready in (("wso2.com/v1alpha2", False), ("integration.wso2.com/v1alpha1", True)):
+        Backend.objects.create(
+            **place,
+            kind=f"{kind}/Integration",
+            object_name="hello",
+            name="hello",
+            ready=ready,
+            message="" if ready else "NotRunning.",
+        )
+    kind = "cp.wso2.com/v1alpha3/Subscription"
+    for api_name, application in (("products", "Checkout"), ("other", "Stranger")):
+        ClusterAccess.objects.create(
+            **place, kind=kind, object_name=application, api_name=api_name, application=application
+        )
+    return documented
 
 
 @pytest.fixture

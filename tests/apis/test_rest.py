@@ -225,6 +225,20 @@ def test_decision_anonymous(client, version_in):
     is_problem(post(client, version_in("published"), "block", {"reason": "No."}), 401)
 
 
+def test_version_source_says_where_it_comes_from(client_as, publisher, consumer, sourced):
+    path = "/api/v1/apis/products/versions/2.3.0/"
+    source = client_as(publisher).get(path).json()["source"]
+    assert (source["generation"], source["definition_pending"]) == (7, False)
+    assert source["definition_url"] == "https://specs.example.com/products.yaml"
+    assert [(one["backend"], one["ready"]) for one in source["upstreams"]] == [
+        ("Integration publishers/hello", False),
+        ("Integration publishers/gone", None),
+    ]
+    assert [row["application"] for row in source["cluster_access"]] == ["Checkout"]
+    assert source["findings"][0]["line"] == 212
+    assert client_as(consumer).get(path).json()["source"] is None
+
+
 # ---- sync ---------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def problems(db):

@@ -206,6 +206,42 @@ def test_version_source_only_for_its_team(client_as, consumer, publisher, docume
     assert "It asks for three retries." in page
 
 
+def test_version_source_says_where_it_comes_from(client_as, publisher, sourced):
+    page = text(client_as(publisher).get("/apis/products/2.3.0/source/"))
+    for part in (
+        "portico.dev/v1alpha1/Api",
+        "publishers/products-2.3.0",
+        "https://specs.example.com/products.yaml",
+        "Integration publishers/hello:",
+        "Not ready",
+        "NotRunning.",
+        "Not in the cluster",
+        "The cluster itself lets these call it",
+        "Checkout",
+        "Undefined scheme.",
+        '<td class="r" data-th="Line">212</td>',
+    ):
+        assert part in page
+    assert "Stranger" not in page
+
+
+def test_version_overview_says_where_it_comes_from(client_as, publisher, consumer, sourced):
+    assert "generation 7" in text(client_as(publisher).get("/apis/products/2.3.0/"))
+    page = text(client_as(consumer).get("/apis/products/2.3.0/"))
+    assert "products-2.3.0" not in page
+    assert "generation 7" not in page
+
+
+def test_version_whose_definition_is_being_read(client_as, publisher, published):
+    published.definition_pending = True
+    published.save(update_fields=["definition_pending"])
+    published.operations.all().delete()
+    for tab in ("operations", "source"):
+        assert "Its definition is being read" in text(
+            client_as(publisher).get(f"/apis/products/2.3.0/{tab}/")
+        )
+
+
 def test_version_named_subscribe_leaves_that_page_alone(client_as, consumer, published):
     response = client_as(consumer).get("/apis/products/subscribe/")
     assert response.resolver_match.view_name == "subscriptions:subscribe"
