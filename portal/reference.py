@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from apis.definitions import diff
 from apis.models import ApiVersion
+from apis.sources import SOURCES
+from apis.sources.source import Source
 from gateway.targets.envoy.replies import REPLIES
 from keymanager.models import Credential
 from portal.accounts.roles import TEAM_ROLES, Permission
@@ -24,6 +27,8 @@ def pages() -> dict[str, str]:
         "settings.md": _settings(),
         "roles.md": _roles(),
         "refusals.md": _refusals(),
+        "sources.md": _sources(),
+        "definition-changes.md": f"{NOTE}\n# Changes of definitions\n\n{diff.reference()}",
     }
 
 
@@ -110,3 +115,44 @@ def _refusals() -> str:
         )
     text = "The gateway's own answers are `application/problem+json` with a `reason` and a `request_id`.\n"
     return "\n".join([NOTE, "# Refusals\n", text, *head, *seen.values(), ""])
+
+
+SOURCES_TEXT = """\
+Each row is a kind of Kubernetes object that Portico reads, as the newest generation that the cluster serves. What an object states and
+Portico's gateway cannot enforce stands on the page of its API. A kind that is not installed is no error; Portico reads it once it is.
+Objects of the kinds in the last column are read again with those that name them, or that they point at.
+"""
+
+
+def _sources() -> str:
+    head = [
+        "| Kind | Generation | Publisher | What is read | What is enforced | What is only shown | Looks up |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rows = [
+        f"| {' | '.join(_cell(text) for text in _row(source))} |"
+        for source in sorted(SOURCES, key=_by_publisher)
+    ]
+    return "\n".join([NOTE, "# Kinds that are read\n", SOURCES_TEXT, *head, *rows, ""])
+
+
+def _by_publisher(source: Source) -> tuple[str, str, str]:
+    return source.about.publisher, source.kind.kind, source.kind.version
+
+
+def _row(source: Source) -> tuple[str, ...]:
+    kind, about = source.kind, source.about
+    looked_up = sorted({f"`{needed.kind}`" for needed in source.depends_on})
+    return (
+        f"`{kind.kind}`",
+        f"`{kind.api_version}`",
+        about.publisher,
+        about.reads,
+        about.enforced or "Nothing.",
+        about.shown or "Nothing.",
+        ", ".join(looked_up),
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
