@@ -22,15 +22,21 @@ class Annotations:
     tags: tuple[str, ...]
 
 
+def ours(obj: KubeObject) -> dict[str, object]:
+    """The annotations that are Portico's, without their prefix. Others of the same name mean something else."""
+    return {
+        name.removeprefix(PREFIX): value for name, value in obj.annotations.items() if name.startswith(PREFIX)
+    }
+
+
 def annotations_of(obj: KubeObject, report: Report) -> Annotations:
     """What the annotations say; wrong values become problems."""
-    stated: dict[str, object] = dict(obj.annotations)
+    stated = ours(obj)
     for name in ("plans", "tags"):
-        value = stated.get(PREFIX + name)
+        value = stated.get(name)
         if isinstance(value, str):
-            stated[PREFIX + name] = [entry.strip() for entry in value.split(",") if entry.strip()]
-    fields = Fields({str(name).removeprefix(PREFIX): value for name, value in stated.items()}, "", report)
-    fields.path = "metadata.annotations"
+            stated[name] = [entry.strip() for entry in value.split(",") if entry.strip()]
+    fields = Fields(stated, "metadata.annotations", report)
     return Annotations(
         api=fields.text("api", like=SLUG, hint=SLUG_HINT),
         owner_team=fields.text("owner-team", like=SLUG, hint=SLUG_HINT),

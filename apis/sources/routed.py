@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from apis.sources.addresses import PATH, is_dotted
-from apis.sources.annotations import PREFIX, Annotations, annotations_of
+from apis.sources.annotations import PREFIX, Annotations, annotations_of, ours
 from apis.sources.config_maps import definition_of, only_key
 from apis.sources.fields import VERSION, VERSION_HINT, Fields, Report, ref_of
 from apis.sources.portico_v1alpha1 import BASE_PATH, BASE_PATH_HINT
@@ -37,8 +37,7 @@ class RouteAnnotations:
 
 def route_annotations(obj: KubeObject, report: Report) -> RouteAnnotations:
     """What the annotations of a route say; wrong values become problems."""
-    stated = {str(name).removeprefix(PREFIX): value for name, value in obj.annotations.items()}
-    fields = Fields(stated, "metadata.annotations", report)
+    fields = Fields(ours(obj), "metadata.annotations", report)
     return RouteAnnotations(
         common=annotations_of(obj, report),
         version=fields.text("version", "v1", like=VERSION, hint=VERSION_HINT),

@@ -73,6 +73,12 @@ def test_route_without_an_annotation_is_nobodys_api():
     assert reading(route(annotations={"other": "x"})) == Reading()
 
 
+def test_annotations_of_others_are_not_ours():
+    foreign = {"api": "x", "version": "9", "tags": "x", "visibility": "Public", "other.dev/version": "9"}
+    found = published(route(annotations={"portico.dev/api": "orders"} | foreign))
+    assert (found.key, found.version, found.tags, found.visibility) == ("orders", "v1", (), "internal")
+
+
 def test_further_annotations_are_read():
     found = published(
         route(

@@ -334,3 +334,11 @@ def test_wrong_rate_limiting_names_its_field(spec, field):
     found = reading(limiting(**spec))
     assert found.published == ()
     assert field in fields(found)
+
+
+def test_definition_of_too_many_values_is_a_problem():
+    crowded = text(URLS, f"x-crowd: [{'{},' * 250_000}]")
+    (problem,) = reading(api(), crowded).problems
+    assert problem.field == "spec.definition.swaggerConfigmapNames"
+    assert "more than 1" in problem.message
+    assert problem.remedy
