@@ -12,7 +12,7 @@ import signal
 import struct
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from apis.definitions import parse
 from apis.definitions.parsed import as_plain
@@ -21,7 +21,7 @@ from portal.errors import Invalid
 LENGTH = struct.Struct(">Q")
 # What reading may take above the interpreter's own: 20 MB of text and a million values fit, a bomb does not.
 WORK_BYTES = 512 * 1024 * 1024
-# A process that has once held more than this gives it back by ending, because the allocator seldom does.
+# A process that holds more than this after a text gives it back by ending, because the allocator seldom does.
 KEPT_BYTES = 160 * 1024 * 1024
 
 
@@ -39,7 +39,7 @@ def main() -> None:
         signal.alarm(int(message["seconds"]) + 5)
         answer = answer_to(message["text"])
         signal.alarm(0)
-        send(target, answer | {"spent": peak_bytes() > KEPT_BYTES})
+        send(target, answer | {"spent": is_spent()})
         del message, answer
         gc.collect()
 
@@ -61,15 +61,25 @@ def answer_to(text: str) -> dict[str, Any]:
 def limit_memory() -> None:
     """Hold the address space to what is in use now and WORK_BYTES more, where the system can."""
     with contextlib.suppress(OSError, ValueError):
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + WORK_BYTES
+        most = memory_bytes("size") + WORK_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def peak_bytes() -> int:
-    """The most memory that this process has held; macOS counts it in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def memory_bytes(kind: Literal["size", "resident"]) -> int:
+    """This process's address space, or what of it is in memory. Raises OSError where there is no /proc.
+
+    Not `ru_maxrss`, which on Linux begins with the memory of the process that started this one.
+    """
+    pages = Path("/proc/self/statm").read_text().split()
+    return int(pages[("size", "resident").index(kind)]) * resource.getpagesize()
+
+
+def is_spent() -> bool:
+    """Whether this process holds so much memory that a new one is the better next."""
+    try:
+        return memory_bytes("resident") > KEPT_BYTES
+    except OSError:
+        return False
 
 
 def receive(source: BinaryIO) -> Any:
