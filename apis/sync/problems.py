@@ -10,17 +10,23 @@ from apis.sources import ObjectRef, Problem
 SHOWN = ("message", "remedy", "origin")
 
 
-def keep(ref: ObjectRef, problems: Iterable[Problem]) -> None:
-    """Record exactly these problems of the object; what is mended goes."""
+def keep(ref: ObjectRef, problems: Iterable[Problem]) -> list[str]:
+    """Record exactly these problems of the object; what is mended goes. Returns what was not said before, in sentences."""
     wanted = _by_field(problems)
     recorded = {row.field: row for row in of_object(ref)}
     for field in recorded.keys() - wanted.keys():
         recorded[field].delete()
+    news: list[str] = []
     for field, problem in wanted.items():
         row = recorded.get(field) or SyncProblem(
             cluster=ref.cluster, kind=ref.kind, namespace=ref.namespace, object_name=ref.name, field=field
         )
+        if row.message != problem["message"]:
+            news.append(
+                " ".join(part for part in (f"{field}:", problem["message"], problem["remedy"]) if part)
+            )
         _write(row, ref, problem)
+    return news
 
 
 def of_object(ref: ObjectRef) -> Iterable[SyncProblem]:

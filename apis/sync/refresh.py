@@ -76,9 +76,19 @@ def refresh(cluster: Cluster, key: Key) -> Applied:
         ref = ref_of(cluster.name, key, obj)
         done = _carry(ref, fetched(ref, reading))
         if obj is not None:
+            _tell(cluster, obj, done.news)
             obj = conditions.write(cluster, obj, ref)
         _remember(ref, obj, reading, needed, done)
     return done
+
+
+def _tell(cluster: Cluster, obj: KubeObject, news: list[str]) -> None:
+    """An Event for each problem that arose, beside the object. A cluster that refuses costs a line in the log, no more."""
+    for sentence in news:
+        try:
+            cluster.record_event(obj, reason="NotAsWritten", message=sentence[:1000], warning=True)
+        except PorticoError as error:
+            logger.warning("no Event about %s %s/%s: %s", obj.kind, obj.namespace, obj.name, error.message)
 
 
 def drop(cluster: str, key: Key) -> Applied:
@@ -233,7 +243,7 @@ def _apply(ref: ObjectRef, reading: Reading, parsed: versions.Definitions) -> Ap
     done = versions.apply(ref, reading, parsed, around)
     plans.apply(ref, reading, around, done)
     others.apply(ref, reading, around, done)
-    problems.keep(ref, [*reading.problems, *done.problems])
+    done.news = problems.keep(ref, [*reading.problems, *done.problems])
     return done
 
 

@@ -29,13 +29,14 @@ class Applied:
     """What one object did to the catalog.
 
     `freed`: a version or path that another object may have waited for. `plan_keys`: plans that came or went. `refused`:
-    something of the object is not in the catalog, and may be another time.
+    something of the object is not in the catalog, and may be another time. `news`: problems that were not said before.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
     freed: bool = False
     refused: bool = False
+    news: list[str] = field(default_factory=list)
     plan_keys: set[str] = field(default_factory=set)
 
 

@@ -128,3 +128,16 @@ def installed(kubernetes, crd):
         yield
     finally:
         kubernetes.kubectl("delete", "crd", crd["metadata"]["name"])
+
+
+def test_problem_is_an_event_beside_its_object(kubernetes, granted, found):
+    kubernetes.apply(api(granted, "orders", plans=["no-such-plan"]))
+    until(lambda: SyncProblem.objects.filter(namespace=granted).exists(), found)
+
+    def events():
+        listed = json.loads(kubernetes.kubectl("get", "events", "-n", granted, "-o", "json"))
+        about = [entry for entry in listed["items"] if entry["involvedObject"]["name"] == "orders"]
+        return [entry for entry in about if "no-such-plan" in entry["message"]]
+
+    (event,) = until(events, found)
+    assert (event["type"], event["reason"]) == ("Warning", "NotAsWritten")
