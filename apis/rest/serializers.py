@@ -1,6 +1,7 @@
 from datetime import timedelta
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -20,7 +21,8 @@ from apis.models import (
 from apis.permissions import can_view_source
 
 
-class SecondsField(serializers.FloatField):
+@extend_schema_field(OpenApiTypes.DOUBLE)
+class SecondsField(serializers.Field[timedelta, Any, float, Any]):
     """A length of time, in seconds."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -207,7 +209,8 @@ class SourceSerializer(serializers.ModelSerializer[ApiVersion]):
 
     @extend_schema_field(UpstreamSerializer(many=True))
     def get_upstreams(self, version: ApiVersion) -> Any:
-        return UpstreamSerializer(provenance.upstreams_of(version), many=True).data
+        rows: Any = provenance.upstreams_of(version)
+        return UpstreamSerializer(rows, many=True).data
 
     @extend_schema_field(ClusterAccessSerializer(many=True))
     def get_cluster_access(self, version: ApiVersion) -> Any:
