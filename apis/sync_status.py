@@ -76,10 +76,8 @@ class ClusterStatus:
     @property
     def present(self) -> list[KindStatus]:
         """Those that the cluster serves, or that the catalog knows objects or problems of."""
-        shown = (
-            row for row in self.kinds.values() if row.state != "not_installed" or row.objects or row.problems
-        )
-        return sorted(shown, key=lambda row: row.kind)
+        rows = self.sorted_kinds
+        return [row for row in rows if row.state != "not_installed" or row.objects or row.problems]
 
     @property
     def absent(self) -> list[str]:
@@ -93,19 +91,6 @@ class ClusterStatus:
     @property
     def connected(self) -> int:
         return sum(row.state == "connected" for row in self.watched)
-
-    @property
-    def message(self) -> str:
-        """Why some kind is not followed."""
-        return next((row.message for row in self.watched if row.state == "disconnected"), "")
-
-    @property
-    def objects(self) -> int:
-        return sum(row.objects for row in self.kinds.values())
-
-    @property
-    def problems(self) -> int:
-        return sum(row.problems for row in self.kinds.values())
 
     @property
     def last_failed(self) -> bool:

@@ -99,7 +99,9 @@ def test_sync_status_says_how_each_kind_is_followed(client_as, admin, followed):
     page = text(client_as(admin).get("/sync/"))
     assert "<small>of 2 kinds</small>" in squeezed(page)
     assert "Forbidden: configmaps." in page
-    assert "1 kind not installed there" in page
+    assert "1 kind is not installed there" in page
+    assert "wso2.com/v1alpha1/API" not in page
+    assert "wso2.com/v1alpha1/API" in text(client_as(admin).get("/sync/?absent=1"))
     assert "4 wait, 2 of a first load" in squeezed(page)
     assert re.search(r"9\d s", page) or "1 min" in page
     assert "510 ms<small>p50</small>" in squeezed(page)
@@ -142,7 +144,7 @@ def test_sync_status_kind_of_several_namespaces_is_connected_with_the_last():
     sync_status._add_watches(
         {"test": cluster}, [WatchState(cluster="test", kind="v1/Service", message="Cut.")]
     )
-    assert (cluster.of("v1/Service").state, cluster.message) == ("disconnected", "Cut.")
+    assert (cluster.of("v1/Service").state, cluster.of("v1/Service").message) == ("disconnected", "Cut.")
 
 
 @pytest.mark.parametrize(
