@@ -14,7 +14,9 @@ from apis.definitions.asyncapi import parse_asyncapi
 from apis.definitions.graphql_sdl import parse_graphql
 from apis.definitions.openapi import parse_openapi
 from apis.definitions.parsed import Definition, Finding, Operation, Server
+from apis.definitions.protobuf import is_protobuf, parse_protobuf
 from apis.definitions.reader import Reader
+from apis.definitions.wsdl import parse_wsdl
 from portal import safeyaml
 from portal.errors import Invalid
 
@@ -22,16 +24,20 @@ __all__ = ["Definition", "Finding", "Operation", "Server", "load", "parse", "to_
 
 KNOWN_KEY = re.compile(r"""^["']?(openapi|swagger|asyncapi)["']?\s*:""", re.MULTILINE)
 SDL = re.compile(
-    r"^\s*(extend\s+)?(type|schema|interface|union|enum|input|scalar|directive)\b(?!\s*:)", re.MULTILINE
+    r"^[ \t]*(extend\s+)?(type|schema|interface|union|enum|input|scalar|directive)\b(?!\s*:)", re.MULTILINE
 )
 RELEASE = re.compile(r"(\d{1,2})\.(\d{1,3})")
 
-REMEDY = "Give an OpenAPI 2 or 3, AsyncAPI 2 or 3 or GraphQL SDL document."
+REMEDY = "Give an OpenAPI 2 or 3, AsyncAPI 2 or 3, GraphQL SDL, WSDL 1.1 or protobuf document."
 
 
 def parse(text: str) -> Definition:
     """What the text describes. Raises Invalid for text that is no definition; `line` of the error says where."""
     check_size(text)
+    if is_xml(text):
+        return parse_wsdl(text)
+    if not KNOWN_KEY.search(text) and is_protobuf(text):
+        return parse_protobuf(text)
     if is_graphql(text):
         return parse_graphql(text)
     data = load(text)
@@ -46,7 +52,9 @@ def load(text: str, *, max_nodes: int = safeyaml.MAX_NODES) -> dict[Any, Any]:
     """The OpenAPI or AsyncAPI document as plain objects. Raises Invalid for anything else."""
     data = safeyaml.load(text, max_nodes=max_nodes)
     if not isinstance(data, dict) or not data.keys() & {"openapi", "swagger", "asyncapi"}:
-        raise safeyaml.BadYaml("This is neither OpenAPI, AsyncAPI nor GraphQL", line=1, remedy=REMEDY)
+        raise safeyaml.BadYaml(
+            "This is neither OpenAPI, AsyncAPI, GraphQL, WSDL nor protobuf", line=1, remedy=REMEDY
+        )
     return data
 
 
@@ -87,6 +95,11 @@ def text_keys(value: Any) -> Any:
 def is_graphql(text: str) -> bool:
     """Whether the text is to be read as GraphQL SDL."""
     return not text.lstrip().startswith("{") and not KNOWN_KEY.search(text) and bool(SDL.search(text))
+
+
+def is_xml(text: str) -> bool:
+    """Whether the text is XML, which here can only be WSDL."""
+    return text[:1000].removeprefix("\ufeff").lstrip().startswith("<")
 
 
 def check_size(text: str) -> None:
