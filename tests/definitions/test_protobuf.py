@@ -1,5 +1,7 @@
 """Services in protocol buffers."""
 
+import contextlib
+
 import pytest
 
 from apis.definitions import Operation, parse
@@ -40,6 +42,5 @@ def test_unmatched_braces_are_refused_with_line(text, line):
 
 @pytest.mark.parametrize("part", ["\n", "/*", '"\\', "/", "service ", "{;}"])
 def test_repetition_is_read_in_one_pass(part):
-    with pytest.raises(Invalid):
-        parse("package a;\n" + part * (200_000 // len(part)) + "\n}}")
-        raise Invalid("read")
+    with contextlib.suppress(Invalid):
+        parse("package a;\n" + part * (200_000 // len(part)))
