@@ -70,6 +70,7 @@ def start(request: HttpRequest) -> HttpResponse:
 
 # What the problems can be narrowed by, besides words.
 PLACES = ("cluster", "kind", "namespace")
+OBJECT = (*PLACES, "object_name")
 
 
 def _asked(request: HttpRequest, name: str) -> str:
@@ -110,19 +111,17 @@ def problems_like(problems: SyncProblemQuerySet, text: str) -> SyncProblemQueryS
 def with_pages(user: Viewer, problems: Iterable[SyncProblem]) -> list[SyncProblem]:
     """The problems with `page_url`: where the catalog shows the version that their object is, "" if it does not."""
     rows = list(problems)
-    versions = ApiVersion.objects.visible_to(user).filter(
-        cluster__in={row.cluster for row in rows}, object_name__in={row.object_name for row in rows}
-    )
+    asked = {f"{name}__in": {getattr(row, name) for row in rows} for name in OBJECT}
+    versions = ApiVersion.objects.visible_to(user).filter(**asked)
     # Versions that are gone first, so that one that is there wins.
     found = {
         tuple(key): reverse("apis:source", args=[slug, version])
         for *key, slug, version in versions.order_by(
             F("withdrawn_at").desc(nulls_last=True), "pk"
-        ).values_list("cluster", "kind", "namespace", "object_name", "api__slug", "version")
+        ).values_list(*OBJECT, "api__slug", "version")
     }
     for row in rows:
-        key = (row.cluster, row.kind, row.namespace, row.object_name)
-        row.page_url = found.get(key, "")  # type: ignore[attr-defined]
+        row.page_url = found.get(tuple(getattr(row, name) for name in OBJECT), "")  # type: ignore[attr-defined]
     return rows
 
 
