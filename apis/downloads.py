@@ -9,20 +9,29 @@ from django.utils.http import content_disposition_header, quote_etag
 from . import definitions
 from .models import Document
 
-TYPES = {"json": "application/json", "yaml": "application/yaml", "graphql": "text/plain"}
+TYPES = {
+    "json": "application/json",
+    "yaml": "application/yaml",
+    "graphql": "text/plain",
+    "wsdl": "text/xml",
+    "proto": "text/plain",
+}
+# Languages that have one form only.
+ONLY = {"graphql": "graphql", "wsdl": "wsdl", "protobuf": "proto"}
 
 
 def formats_of(document: Document | None) -> list[str]:
-    """The endings a definition can be downloaded with: GraphQL has one form, everything else two."""
-    if document is None:
+    """The endings a definition can be downloaded with; none before it was read."""
+    if document is None or not document.format:
         return []
-    return ["graphql"] if document.format.startswith("graphql") else ["json", "yaml"]
+    only = ONLY.get(document.format.partition("-")[0])
+    return [only] if only else ["json", "yaml"]
 
 
 def text_of(document: Document, form: str) -> str:
     """The text in that form. Where it was published in it, it is the author's own, to the letter."""
     own = "json" if document.text.lstrip().startswith("{") else "yaml"
-    if form in {own, "graphql"}:
+    if form in {own, *ONLY.values()}:
         return document.text
     return definitions.to_json(document.text) if form == "json" else definitions.to_yaml(document.text)
 

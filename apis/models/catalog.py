@@ -205,7 +205,13 @@ class ApiVersion(ObjectReference, HasStatus):
         }
 
 
-FORMAT_NAMES = {"openapi": "OpenAPI", "graphql": "GraphQL", "asyncapi": "AsyncAPI"}
+FORMAT_NAMES = {
+    "openapi": "OpenAPI",
+    "graphql": "GraphQL",
+    "asyncapi": "AsyncAPI",
+    "wsdl": "WSDL",
+    "protobuf": "Protocol Buffers",
+}
 
 
 class Document(models.Model):

@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 
 from apis import definitions
 from apis.definitions import sandbox
-from apis.models import ApiType, ApiVersion, Document, Operation
+from apis.models import ApiVersion, Document, Operation
 from apis.sources import DefinitionText, Problem, PublishedApi
 from portal.errors import PorticoError
 
 from .surroundings import field_of
-
-# Types whose text has no operations that Portico reads: it is kept and offered for download.
-KEPT_UNREAD = {ApiType.GRPC: "protobuf", ApiType.SOAP: "wsdl"}
 
 
 @dataclass(frozen=True)
@@ -34,8 +31,6 @@ def parse(published: PublishedApi) -> Parsed:
     try:
         definition = sandbox.parse(published.definition.text)
     except PorticoError as error:
-        if published.type in KEPT_UNREAD:
-            return Parsed(definitions.Definition(format=KEPT_UNREAD[ApiType(published.type)]))
         return Parsed(problems=[_problem(published, error.message, error.remedy)])
     return Parsed(definition, _unknown_operations(published, definition))
 

@@ -84,7 +84,7 @@ def test_killed_reader_is_refused_or_replaced():
 def test_memory_over_the_limit_is_refused(monkeypatch):
     code = (
         "import apis.definitions.sandboxed as s\n"
-        "s.parse = lambda text: bytearray(s.WORK_BYTES if text == 'much' else 200 * 2**20)\n"
+        "s.parse = lambda text: bytearray(2 * s.WORK_BYTES if text == 'much' else 200 * 2**20)\n"
         "s.as_plain = len\n"
         "s.main()\n"
     )
