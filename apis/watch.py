@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from django.db import connection
@@ -43,6 +43,9 @@ WAKE_SECONDS = 2.0
 MANY = 20
 # A watch that lived this long begins its back-off anew.
 STEADY_SECONDS = 10.0
+# Seconds until a full sync that failed is tried again: doubled with each failure, up to this.
+REPEAT_SECONDS = 1.0
+LONGEST_REPEAT = 60.0
 # The longest wait: a cluster that is back is followed again this soon.
 LONGEST_WAIT = 5.0
 
@@ -213,6 +216,16 @@ class Pending:
         self.full_sync_at = time.monotonic() + SETTLE_SECONDS
 
 
+@dataclass
+class Repeat:
+    """When the full sync of a cluster that failed last comes again; `run` is the pass that failed."""
+
+    delays: Iterator[float]
+    run: int = 0
+    at: float = 0.0
+    asked: bool = False
+
+
 class Leader:
     """Turns notes into rows and wakes the workers. Database errors leave it, and end its leadership."""
 
@@ -223,6 +236,7 @@ class Leader:
         self._pending = Pending()
         self._woken = 0.0
         self._looked = 0.0
+        self._repeats: dict[str, Repeat] = {}
 
     def lead(self, check: Callable[[], None]) -> None:
         """Watch until `check`, called at least every LEADER_SECONDS, raises."""
@@ -288,11 +302,25 @@ class Leader:
                     continue
                 message = "Its worker ended in the middle. Another pass follows."
                 dead = SyncRun.objects.filter(pk=run.pk, outcome=SyncRun.Outcome.RUNNING)
-                ended = dead.update(
-                    outcome=SyncRun.Outcome.FAILED, message=message, finished_at=timezone.now()
-                )
-            if ended:
-                tasks.full_sync.delay(run.cluster)
+                dead.update(outcome=SyncRun.Outcome.FAILED, message=message, finished_at=timezone.now())
+        for cluster in self._clusters:
+            self._repeat_failed(cluster.name)
+
+    def _repeat_failed(self, cluster: str) -> None:
+        """A list that broke tells the watch nothing, so that nobody else would ask for what it left out."""
+        last = SyncRun.objects.filter(cluster=cluster).order_by("-pk").first()
+        if last is None or last.outcome == SyncRun.Outcome.COMPLETE:
+            self._repeats.pop(cluster, None)
+            return
+        if last.outcome == SyncRun.Outcome.RUNNING:
+            return
+        repeat = self._repeats.setdefault(cluster, Repeat(backoff(first=REPEAT_SECONDS, most=LONGEST_REPEAT)))
+        if repeat.run != last.pk:
+            repeat.run, repeat.asked = last.pk, False
+            repeat.at = time.monotonic() + next(repeat.delays)
+        if not repeat.asked and time.monotonic() >= repeat.at:
+            tasks.full_sync.delay(cluster)
+            repeat.asked = True
 
     def _wake(self, workers: int) -> None:
         self._woken = time.monotonic()
