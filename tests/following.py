@@ -59,6 +59,11 @@ class Following:
         self.processes.append(process)
         return process
 
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """kill -9, as the machine's memory killer does."""
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
     def said(self) -> str:
         return "\n".join(
             f"==> {log.name}\n{log.read_text()[-3000:]}" for log in sorted(self.logs.glob("*.log"))
@@ -105,9 +110,9 @@ def prepare_queue(url: str) -> None:
         install_pgmq_from_sql(dsn=url)
 
 
-def until(condition: Callable[[], Any], found: Following | None = None) -> Any:
+def until(condition: Callable[[], Any], found: Following | None = None, *, patience: float = PATIENCE) -> Any:
     """Wait for something true and return it; what the processes said explains a wait in vain."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"in vain: {condition}\n{found.said() if found else ''}")

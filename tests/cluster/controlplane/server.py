@@ -43,6 +43,10 @@ class ControlPlane:
     def url(self) -> str:
         return f"https://127.0.0.1:{self.port}"
 
+    @property
+    def etcd_url(self) -> str:
+        return f"http://127.0.0.1:{self._etcd_port}"
+
     def start(self, timeout: float = 120) -> None:
         """Start both and return when the API server is ready. The wait is in seconds; raises RuntimeError after it."""
         self._etcd = self._run("etcd", *self._etcd_flags())
