@@ -60,7 +60,7 @@ def _options(facet: Facet, answer: Answer) -> Iterator[Option]:
     counted = _counted(facet, answer, chosen)
     labels = _labels(facet, index)
     values = list(facet.choices) or sorted(
-        counted, key=lambda value: (-counted[value], labels.get(value, value).lower(), value)
+        counted, key=lambda value: (-counted[value], str(labels.get(value, value)).lower(), value)
     )
     for value in [*values[:MOST_OPTIONS], *(extra for extra in chosen if extra not in values[:MOST_OPTIONS])]:
         if counted.get(value) or value in chosen:

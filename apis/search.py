@@ -8,6 +8,7 @@ from array import array
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.db import connection, transaction
@@ -104,7 +105,7 @@ def _find(index: Index, query: str) -> int:
 def _matching(query: str, among: list[int] | None) -> "array[int]":
     """Primary keys; packed, for a common word matches half of the catalog."""
     sql = "SELECT string_agg(int8send(id), '') FROM apis_api WHERE search @@ to_tsquery(%s::regconfig, %s)"
-    params: list[object] = [SEARCH_CONFIG, query]
+    params: list[Any] = [SEARCH_CONFIG, query]
     if among is not None:
         sql, params = f"{sql} AND id = ANY(%s)", [*params, among]
     pks = array("q")

@@ -1,6 +1,6 @@
 """Lists on pages: sorted and paged on the server, everything in the address."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,11 @@ class Listing:
 
 
 def page_of(
-    request: HttpRequest, rows: QuerySet[Any], *, size: int = settings.PAGE_SIZE, known: int | None = None
+    request: HttpRequest,
+    rows: QuerySet[Any] | Sequence[Any],
+    *,
+    size: int = settings.PAGE_SIZE,
+    known: int | None = None,
 ) -> Page[Any]:
     """The page that `?page=` names, or the nearest there is. `known`: how many rows there are, if that was counted."""
     paginator = Paginator(rows, size)

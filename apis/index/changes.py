@@ -106,7 +106,7 @@ def _read(rows: Iterable[tuple[Any, ...]]) -> Changes:
         kind, status, plans, environments, team_pk, team, team_name = valued
         if team:
             teams[team_pk] = team, team_name
-        values = (
+        values: tuple[tuple[str, ...], ...] = (
             (intern(kind),),
             (intern(status),),
             tuple(plans),

@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from threading import RLock
 
 from apis.models import Visibility
@@ -17,7 +17,7 @@ from .changes import VALUED, Entry, Offer
 # Fewer APIs than this are counted one by one; more, value by value.
 FEW = 3000
 # How many names are searched for a word.
-LOOKED_AT = 5000
+LOOKED_AT = 1000
 # More changes at once than this, and the orders are sorted anew.
 BURST = 1000
 # How many changes are remembered for whoever keeps something that was found earlier.
@@ -218,15 +218,16 @@ class Index:
         Of the rest of a large mask only so many are looked at as takes no time.
         """
         order = self._orders["name"]
-        begin = bisect_left(order, (text,), key=self._key(SORT_KEYS["name"]))
+        beginning_with: Key = (text,)
+        begin = bisect_left(order, beginning_with, key=self._key(SORT_KEYS["name"]))
         beginning = takewhile(
             lambda n: self._entry(n).name.lower().startswith(text), islice(order, begin, None)
         )
-        found = list(islice(filter(mask.flags.__getitem__, beginning), most))
         words = text.split()
         first = islice(filter(mask.flags.__getitem__, order), LOOKED_AT)
-        found += (n for n in first if all(word in self._entry(n).name.lower() for word in words))
-        return [self._entry(n).pk for n in dict.fromkeys(found)][:most]
+        having = (n for n in first if all(word in self._entry(n).name.lower() for word in words))
+        found = islice(chain(filter(mask.flags.__getitem__, beginning), having), most)
+        return [self._entry(n).pk for n in dict.fromkeys(found)]
 
     def pks(self, mask: Mask) -> list[int]:
         return [self._entry(position).pk for position in _set(mask)]

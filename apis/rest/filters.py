@@ -48,7 +48,9 @@ class CatalogFilter(BaseFilterBackend):
 class CatalogPage(CursorPage):
     """In the order that `sort` names. A cursor cannot follow how well words match, so that order is the page's alone."""
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(  # type: ignore[override]  # the cursor needs rows by primary key
+        self, queryset: QuerySet[Any], request: Request, view: Any = None
+    ) -> list[Any]:
         query = CatalogQuery.read(request.query_params)
         sort, limit = query.sort or "name", self.get_page_size(request) or self.page_size
         self.base_url = request.build_absolute_uri()
@@ -72,7 +74,7 @@ class CatalogPage(CursorPage):
         if at is None:
             return None
         text = base64.urlsafe_b64encode(json.dumps([way, *at]).encode()).decode()
-        return str(replace_query_param(self.base_url, self.cursor_query_param, text))
+        return str(replace_query_param(str(self.base_url), str(self.cursor_query_param), text))
 
 
 def _cursor(request: Request, sort: str) -> tuple[Key | None, bool]:
