@@ -13,7 +13,7 @@ from apis import catalog
 from apis.models import Api, ApiVersion, Dependency, Document, SeenObject, SyncProblem
 from apis.sources import ObjectRef, Problem, PublishedApi
 from portal.accounts.audit import SYSTEM
-from portal.accounts.models import AuditEvent, Team
+from portal.accounts.models import AuditEvent
 
 from .compare import Key
 from .dependencies import PLAN, Needed, row_of
@@ -122,7 +122,7 @@ class Batch:
                 cluster=ref.cluster,
                 namespace=ref.namespace,
                 key=published.key,
-                team_id=grant.team_id if grant else None,
+                team=grant.team if grant else None,
                 updated_at=timezone.now(),
             )
             for name in catalog.PRESENTED:
@@ -161,13 +161,12 @@ class Batch:
                     yield through(apiversion_id=row.pk, plan_id=plan.pk)
 
     def _audit(self, apis: Sequence[Api]) -> Iterable[AuditEvent]:
-        teams = {team.pk: team for team in Team.objects.filter(pk__in={api.team_id for api in apis})}
         for api, row, event in zip(apis, self._versions, self._events, strict=True):
             row.api = api
             yield AuditEvent(
                 event=f"version_{event}",
                 by_name=SYSTEM,
-                team=teams.get(api.team_id or 0),
+                team=api.team,
                 target_type=ApiVersion._meta.label,
                 target_id=row.public_id,
                 target_name=str(row)[:254],
