@@ -128,6 +128,9 @@ class SeenObject(ObjectReference):
     """
 
     mark = models.CharField(max_length=64, blank=True)
+    resource_version = models.CharField(
+        max_length=64, blank=True, help_text="Of our own kinds: as it was when it was carried."
+    )
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -156,6 +159,7 @@ class Change(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     noticed_at = models.DateTimeField()
     due_at = models.DateTimeField()
+    leased = models.BooleanField(default=False, help_text="A worker has it, until due_at.")
     listed_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -1,18 +1,20 @@
 """What is different between the cluster and the catalog. Pure: no database, no cluster."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence, Set as AbstractSet
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
+
+import msgspec
 
 from apis.sources import Problem, Published, PublishedApi, Reading
 
 from .surroundings import Surroundings
 
 # Raised when the same object is to be understood differently, so that every object is read anew.
-READER = 2
+READER = 3
 UNREADABLE = "unreadable"
+_encoder = msgspec.json.Encoder(order="sorted", enc_hook=str)
 OUR_GROUP = "portico.dev/"
 # All conditions that Portico ever writes, on its own kinds alone.
 OUR_CONDITIONS = ("Accepted", "Programmed", "Published", "Probed")
@@ -31,18 +33,15 @@ Prints = frozenset[str]
 
 
 def fingerprint(published: Published, problems: Sequence[Problem], around: Surroundings) -> str:
-    """Hash of everything that decides what the catalog says of `published`; the same hash means nothing to write."""
+    """Hash of everything that decides what the catalog says of `published`; the same hash means nothing to write.
+
+    Raises:
+        ValueError: it holds what no text can.
+    """
     stated: list[object] = [READER, _without_our_conditions(published), list(problems)]
     if isinstance(published, PublishedApi):
         stated.append(around.about(published))
-    return hashlib.sha256(json.dumps(stated, sort_keys=True, default=_plain).encode()).hexdigest()
-
-
-def _plain(value: object) -> object:
-    """For JSON. `asdict` would copy every value first, which is most of the work for ten thousand objects."""
-    if is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
-    return str(value)
+    return hashlib.sha256(_encoder.encode(stated)).hexdigest()
 
 
 def _without_our_conditions(published: Published) -> Published:
