@@ -7,6 +7,7 @@ from django.contrib.postgres.search import SearchVector
 from django.db import connection
 from django.db.models import TextField, Value
 from django.db.models.expressions import Combinable
+from django.utils import timezone
 from django.utils.text import slugify
 
 from .models import Api, ApiVersion, Plan, Publication
@@ -30,13 +31,15 @@ _RANK = {
 
 def refresh(api: Api) -> Api:
     """Choose the current version anew and show what it says. Called in the transaction of every change of a version."""
-    api = Api.objects.select_for_update().get(pk=api.pk)
+    api = Api.objects.select_for_update(of=("self",)).select_related("team").get(pk=api.pk)
     api.current_version = current_of(list(api.versions.all()))
     for name, value in (api.current_version.presentation if api.current_version else {}).items():
         setattr(api, name, value)
-    api.search_text = search_text(api)
-    api.save(update_fields=["current_version", "search_text", "updated_at", *PRESENTED])
-    Api.objects.filter(pk=api.pk).update(search=_search_vector(api))
+    api.search_text, api.updated_at = search_text(api), timezone.now()
+    shown = {
+        name: getattr(api, name) for name in ("current_version", "search_text", "updated_at", *PRESENTED)
+    }
+    Api.objects.filter(pk=api.pk).update(**shown, search=_search_vector(api))
     return api
 
 

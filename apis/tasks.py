@@ -22,9 +22,8 @@ BUSY_SECONDS = 1
 BUSY_ATTEMPTS = 120
 # A full sync of a very large cluster may take minutes; one that runs longer is stuck.
 FULL_SYNC_SECONDS = 900
-# Changes taken at once, and seconds after which a worker lets other tasks have a turn.
-TAKEN = 5
-TURN_SECONDS = 20.0
+# Seconds after which a worker lets other tasks have a turn.
+TURN_SECONDS = 2.0
 
 
 @shared_task(
@@ -45,7 +44,7 @@ def full_sync(self: Any, cluster_name: str | None = None) -> None:
     if not acquired:
         raise self.retry(countdown=BUSY_SECONDS)
     changes.forget_old()
-    if changes.due():
+    for _ in range(changes.workers_missing(None)[0]):
         carry_changes.delay()
 
 
@@ -53,7 +52,7 @@ def full_sync(self: Any, cluster_name: str | None = None) -> None:
 def carry_changes() -> None:
     """Carry what waits in the queue into the catalog, until nothing is due."""
     until = time.monotonic() + TURN_SECONDS
-    while taken := changes.take(TAKEN):
+    while taken := changes.take():
         for change in taken:
             _carry(change)
         if time.monotonic() > until:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db import connection
 from django.utils import timezone
@@ -37,10 +38,8 @@ SETTLE_SECONDS = 0.3
 LEADER_SECONDS = 1.0
 # How often a cluster is asked which kinds it serves.
 INSTALL_SECONDS = 2.0
-# A worker that was woken has this long before it is woken again.
+# A worker that was woken has this long to come before another one is woken.
 WAKE_SECONDS = 2.0
-# So many changes are worth waking a second worker.
-MANY = 20
 # A watch that lived this long begins its back-off anew.
 STEADY_SECONDS = 10.0
 # Seconds until a full sync that failed is tried again: doubled with each failure, up to this.
@@ -61,11 +60,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One object is different, or gone."""
+    """One object is different, in this resource version, or ("") gone."""
 
     place: Place
     namespace: str
     name: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,8 @@ class KindWatcher(threading.Thread):
                     return
                 since = event.resource_version or since
                 if event.type is not EventType.BOOKMARK:
-                    self._put(Changed(self._place, event.namespace, event.name))
+                    version = "" if event.type is EventType.DELETED else event.resource_version
+                    self._put(Changed(self._place, event.namespace, event.name, version))
 
 
 class ClusterWatcher(threading.Thread):
@@ -191,7 +192,7 @@ class ClusterWatcher(threading.Thread):
 class Pending:
     """What has to be written down; kept until the database has taken it."""
 
-    changed: dict[str, dict[Key, None]] = field(default_factory=dict)
+    changed: dict[str, dict[Key, str]] = field(default_factory=dict)
     full_syncs: set[str] = field(default_factory=set)
     full_sync_at: float = 0.0
     states: dict[Place, dict[str, object]] = field(default_factory=dict)
@@ -201,7 +202,8 @@ class Pending:
         place = note.place
         state = self.states.setdefault(place, {})
         if isinstance(note, Changed):
-            self.changed.setdefault(place.cluster, {})[Key(str(place.kind), note.namespace, note.name)] = None
+            key = Key(str(place.kind), note.namespace, note.name)
+            self.changed.setdefault(place.cluster, {})[key] = note.version
             state["last_event_at"] = timezone.now()
         elif isinstance(note, Listed):
             self._ask_full_sync(place.cluster)
@@ -229,12 +231,15 @@ class Repeat:
 class Leader:
     """Turns notes into rows and wakes the workers. Database errors leave it, and end its leadership."""
 
+    # When workers were woken last, by the database's clock.
+    _woken: datetime | None = None
+
     def __init__(self, clusters: Iterable[Cluster]) -> None:
         self._clusters = tuple(clusters)
         self._notes: queue.SimpleQueue[Note] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._pending = Pending()
-        self._woken = 0.0
+        self._woken_at = 0.0
         self._looked = 0.0
         self._repeats: dict[str, Repeat] = {}
 
@@ -273,7 +278,7 @@ class Leader:
             keys = sync.concerns(cluster, self._pending.changed[cluster])
             if keys:
                 changes.note(cluster, keys)
-                self._wake(2 if len(keys) > MANY else 1)
+                self._wake()
             del self._pending.changed[cluster]
 
     def _ask_full_syncs(self) -> None:
@@ -294,8 +299,9 @@ class Leader:
         if time.monotonic() - self._looked < LEADER_SECONDS:
             return
         self._looked = time.monotonic()
-        if time.monotonic() - self._woken > WAKE_SECONDS and changes.due():
-            self._wake(1)
+        if time.monotonic() - self._woken_at > WAKE_SECONDS:
+            self._woken = None
+            self._wake()
         for run in SyncRun.objects.filter(outcome=SyncRun.Outcome.RUNNING):
             with advisory_lock(f"full sync {run.cluster}") as acquired:
                 if not acquired:
@@ -322,9 +328,12 @@ class Leader:
             tasks.full_sync.delay(cluster)
             repeat.asked = True
 
-    def _wake(self, workers: int) -> None:
-        self._woken = time.monotonic()
-        for _ in range(workers):
+    def _wake(self) -> None:
+        """Have workers look at the queue, unless they are at it or were told so already."""
+        missing, now = changes.workers_missing(self._woken)
+        if missing:
+            self._woken, self._woken_at = now, time.monotonic()
+        for _ in range(missing):
             tasks.carry_changes.delay()
 
 

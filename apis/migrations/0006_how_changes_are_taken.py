@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             model_name="seenobject",
             name="resource_version",
             field=models.CharField(
-                blank=True, help_text="Of our own kinds: as it was when it was carried.", max_length=64
+                blank=True, help_text="As it was when it was carried.", max_length=64
             ),
         ),
     ]

@@ -129,7 +129,7 @@ class SeenObject(ObjectReference):
 
     mark = models.CharField(max_length=64, blank=True)
     resource_version = models.CharField(
-        max_length=64, blank=True, help_text="Of our own kinds: as it was when it was carried."
+        max_length=64, blank=True, help_text="As it was when it was carried."
     )
 
     class Meta:

@@ -5,7 +5,7 @@ ends. All times are the database's, so that the clocks of machines do not matter
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.models import DateTimeField, Func
@@ -16,6 +16,11 @@ from .compare import Key
 
 # Seconds a worker has for one object before another one may take it as well; reading an object twice does no harm.
 LEASE = 5
+# Objects that a worker takes at once.
+TAKEN = 5
+# So many that wait are worth another worker, up to so many.
+MANY = 10
+MOST_WORKERS = 2
 KEPT = "1 hour"
 LONGEST_WAIT = 60
 # An object that cannot be read this often is left to the next full sync.
@@ -30,37 +35,43 @@ class ClockTimestamp(Func):
 
 
 def note(cluster: str, keys: Sequence[Key], *, background: bool = False) -> None:
-    """Say that these objects changed. One that waits already stays one row, and is looked at again if it is under way."""
+    """Say that these objects changed. One that waits already stays one row, and is looked at again if it is under way.
+
+    One that was postponed is due now: its cluster gave a sign of life.
+    """
     if not keys:
         return
     with connection.cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO apis_change
-                (cluster, kind, namespace, name, background, notices, attempts, noticed_at, due_at)
-            SELECT %s, kind, namespace, name, %s, 1, 0, clock_timestamp(), clock_timestamp()
+                (cluster, kind, namespace, name, background, notices, attempts, leased, noticed_at, due_at)
+            SELECT %s, kind, namespace, name, %s, 1, 0, false, clock_timestamp(), clock_timestamp()
             FROM unnest(%s::text[], %s::text[], %s::text[]) AS changed (kind, namespace, name)
             ORDER BY kind, namespace, name
             ON CONFLICT (cluster, kind, namespace, name) WHERE listed_at IS NULL DO UPDATE SET
-                notices = apis_change.notices + 1, background = apis_change.background AND excluded.background
+                notices = apis_change.notices + 1, background = apis_change.background AND excluded.background,
+                due_at = CASE WHEN apis_change.leased THEN apis_change.due_at
+                    ELSE least(apis_change.due_at, excluded.due_at) END
             """,
             [cluster, background, *(list(column) for column in zip(*dict.fromkeys(keys), strict=True))],
         )
 
 
-def take(count: int) -> list[Change]:
+def take() -> list[Change]:
     """The next objects to carry, for as long as the lease lasts; what people did goes before what a full sync found."""
     return list(
         Change.objects.raw(
             """
-            UPDATE apis_change SET due_at = clock_timestamp() + %s * interval '1 second', attempts = attempts + 1
+            UPDATE apis_change
+            SET due_at = clock_timestamp() + %s * interval '1 second', attempts = attempts + 1, leased = true
             WHERE id IN (
                 SELECT id FROM apis_change WHERE listed_at IS NULL AND due_at <= clock_timestamp()
                 ORDER BY background, due_at LIMIT %s FOR UPDATE SKIP LOCKED
             )
             RETURNING *
             """,
-            [LEASE, count],
+            [LEASE, TAKEN],
         )
     )
 
@@ -76,7 +87,7 @@ def done(change: Change, *, carried: bool) -> None:
     else:
         finished, _ = same.delete()
     if not finished:
-        Change.objects.filter(pk=change.pk).update(due_at=ClockTimestamp(), attempts=0)
+        Change.objects.filter(pk=change.pk).update(due_at=ClockTimestamp(), attempts=0, leased=False)
 
 
 def postpone(change: Change) -> None:
@@ -85,17 +96,30 @@ def postpone(change: Change) -> None:
         Change.objects.filter(pk=change.pk).delete()
         return
     delay = timedelta(seconds=min(LONGEST_WAIT, 2 ** (change.attempts - 2)))
-    Change.objects.filter(pk=change.pk).update(due_at=ClockTimestamp() + delay)
+    Change.objects.filter(pk=change.pk).update(due_at=ClockTimestamp() + delay, leased=False)
 
 
-def due() -> bool:
-    """Whether something waits that nobody works on."""
+def workers_missing(woken: datetime | None) -> tuple[int, datetime]:
+    """How many workers more should look at the queue, and the database's time of this answer, to be given the next time.
+
+    Who holds an object looks again when it is done. Who was woken at `woken` and has not come yet shows in what was noted
+    before that and nobody has touched: then nobody is missing.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT FROM apis_change WHERE listed_at IS NULL AND due_at <= clock_timestamp())"
+            """
+            SELECT clock_timestamp(),
+                EXISTS (SELECT FROM apis_change WHERE listed_at IS NULL AND attempts = 0 AND noticed_at <= %s),
+                (SELECT count(*) FROM apis_change
+                    WHERE listed_at IS NULL AND leased AND due_at > clock_timestamp()),
+                (SELECT count(*) FROM (SELECT FROM apis_change
+                    WHERE listed_at IS NULL AND due_at <= clock_timestamp() LIMIT %s) AS waiting)
+            """,
+            [woken, MANY * MOST_WORKERS],
         )
-        row = cursor.fetchone()
-    return bool(row and row[0])
+        now, expected, held, waiting = cursor.fetchall()[0]
+    wanted = min(MOST_WORKERS, -(-waiting // MANY))
+    return 0 if expected else max(0, wanted - -(-held // TAKEN)), now
 
 
 def noticed_since(cluster: str, moment: object, keys: Iterable[Key]) -> set[Key]:

@@ -1,6 +1,7 @@
 """The definition text of a version: read before the transaction, stored in it."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from apis import definitions
@@ -64,42 +65,32 @@ def _unknown_operations(published: PublishedApi, definition: definitions.Definit
     ]
 
 
-def store(version: ApiVersion, published: PublishedApi, parsed: Parsed) -> None:
-    """Point `version` at the Document of this text, a new one for a new text; replace the operations if they differ."""
-    version.document = _document(version, published, parsed)
-    version.save(update_fields=["document"])
-    wanted = _operations(version, published, parsed)
-    recorded = list(version.operations.all())
-    if [_content(row) for row in recorded] == [_content(row) for row in wanted]:
-        return
-    version.operations.all().delete()
-    Operation.objects.bulk_create(wanted, batch_size=1000)
-
-
-def _document(version: ApiVersion, published: PublishedApi, parsed: Parsed) -> Document | None:
+def document_of(version: ApiVersion, published: PublishedApi, parsed: Parsed) -> Document | None:
+    """The Document of this text, a new one for a new text; None where there is no text that could be read."""
     if not isinstance(published.definition, DefinitionText) or parsed.definition is None:
         return None
-    text, definition = published.definition.text, parsed.definition
-    findings = [{"code": f.code, "message": f.message, "line": f.line} for f in definition.findings]
-    document, created = Document.objects.get_or_create(
-        version=version,
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
-        defaults={
-            "format": definition.format,
-            "text": text,
-            "findings": findings,
-            "scopes": dict(definition.scopes),
-        },
-    )
-    learnt = (document.format, document.findings) != (definition.format, findings)
-    if not created and learnt:  # the text is the same; it was not parsed yet, or the reader has learnt
-        document.format, document.findings = definition.format, findings
-        document.scopes = dict(definition.scopes)
-        document.save(update_fields=["format", "findings", "scopes"])
+    definition = parsed.definition
+    said = {
+        "format": definition.format,
+        "findings": [{"code": f.code, "message": f.message, "line": f.line} for f in definition.findings],
+        "scopes": dict(definition.scopes),
+    }
+    digest = hashlib.sha256(published.definition.text.encode()).hexdigest()
+    document = version.document
+    if document is None or document.sha256 != digest:
+        document = Document.objects.defer("text").filter(version=version, sha256=digest).first()
+    if document is None:
+        return Document.objects.create(version=version, sha256=digest, text=published.definition.text, **said)
+    if any(getattr(document, name) != value for name, value in said.items()):
+        # The text is the same; it was not parsed yet, or the reader has learnt.
+        for name, value in said.items():
+            setattr(document, name, value)
+        document.save(update_fields=list(said))
     return document
 
 
-def _operations(version: ApiVersion, published: PublishedApi, parsed: Parsed) -> list[Operation]:
+def operations_of(version: ApiVersion, published: PublishedApi, parsed: Parsed) -> list[Operation]:
+    """The operations that the definition states, not saved; the object's own scopes count before its."""
     stated = {(entry.method.upper(), entry.path): list(entry.scopes) for entry in published.security.scopes}
     return [
         Operation(
@@ -114,6 +105,14 @@ def _operations(version: ApiVersion, published: PublishedApi, parsed: Parsed) ->
         )
         for position, operation in enumerate(parsed.definition.operations if parsed.definition else ())
     ]
+
+
+def replace(version: ApiVersion, recorded: Sequence[Operation], wanted: Sequence[Operation]) -> None:
+    """Write the wanted operations in place of those recorded, if they say anything else."""
+    if [_content(row) for row in recorded] != [_content(row) for row in wanted]:
+        if recorded:
+            version.operations.all().delete()
+        Operation.objects.bulk_create(wanted, batch_size=1000)
 
 
 def _content(row: Operation) -> tuple[object, ...]:

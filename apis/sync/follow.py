@@ -1,13 +1,13 @@
 """A changed object of any watched kind: which objects have to be read again because of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
-from apis.models import Dependency
+from apis.models import Dependency, SeenObject
 from apis.sources import SOURCES, Target, attachment_of, source_of
 from portal.errors import Invalid, NotFound
 from portal.kube import Cluster
 
-from .compare import Key
+from .compare import OUR_GROUP, Key
 from .dependencies import Needed, dependants
 from .refresh import KINDS, settle
 
@@ -47,13 +47,33 @@ def _aimed_at(cluster: Cluster, target: Target) -> Iterator[Key]:
             yield from dependants(cluster.name, Needed(text, target.namespace, target.name))
 
 
-def concerns(cluster: str, keys: Iterable[Key]) -> list[Key]:
-    """Those of the keys that matter to the catalog. Most ConfigMaps of a cluster are nobody's definition."""
-    found: list[Key] = []
-    asked: list[Key] = []
-    for key in keys:
-        kind = KINDS[key.kind]
-        (found if source_of(kind) or attachment_of(kind) else asked).append(key)
-    rows = Dependency.objects.filter(cluster=cluster, name__in=[key.name for key in asked])
-    needed = set(rows.values_list("kind", "namespace", "name")) if asked else set()
-    return found + [key for key in asked if tuple(key) in needed]
+def concerns(cluster: str, changed: Mapping[Key, str]) -> list[Key]:
+    """Those of the changed objects that matter to the catalog, given with their resource versions, "" for deleted ones.
+
+    Most ConfigMaps of a cluster are nobody's definition, and most changes of our own kinds are our own to their status.
+    """
+    ours = [key for key in changed if key.kind.startswith(OUR_GROUP)]
+    others = [key for key in changed if not key.kind.startswith(OUR_GROUP)]
+    asked = [key for key in others if not _speaks(key)]
+    left_out = _written_by_us(cluster, ours, changed) | _needed_by_none(cluster, asked)
+    return [key for key in changed if key not in left_out]
+
+
+def _speaks(key: Key) -> bool:
+    """Whether objects of the kind say something of themselves, and not only where another one names them."""
+    kind = KINDS[key.kind]
+    return bool(source_of(kind) or attachment_of(kind))
+
+
+def _written_by_us(cluster: str, keys: list[Key], versions: Mapping[Key, str]) -> set[Key]:
+    """Those that were read in this very version, or got it from Portico when they had been read."""
+    rows = SeenObject.objects.filter(cluster=cluster, object_name__in=[key.name for key in keys])
+    rows = rows.exclude(resource_version="")
+    seen = rows.values_list("kind", "namespace", "object_name", "resource_version") if keys else ()
+    return {Key(*place) for *place, version in seen if versions.get(Key(*place)) == version}
+
+
+def _needed_by_none(cluster: str, keys: list[Key]) -> set[Key]:
+    rows = Dependency.objects.filter(cluster=cluster, name__in=[key.name for key in keys])
+    needed = {Key(*row) for row in rows.values_list("kind", "namespace", "name")} if keys else set()
+    return set(keys) - needed

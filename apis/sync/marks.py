@@ -29,16 +29,18 @@ def mark(version: str, needed: Versions, key: Key, around: Surroundings) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def remember(ref: ObjectRef, value: str) -> None:
-    """Keep the mark; nothing is written where it is the same."""
+def remember(ref: ObjectRef, value: str, version: str) -> None:
+    """Keep the mark and the resource version; nothing is written where they are the same."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO apis_seenobject (cluster, kind, namespace, object_name, uid, generation, mark) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s) "
+            "INSERT INTO apis_seenobject (cluster, kind, namespace, object_name, uid, generation, mark, "
+            "resource_version) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) "
             "ON CONFLICT (cluster, kind, namespace, object_name) DO UPDATE "
-            "SET uid = excluded.uid, generation = excluded.generation, mark = excluded.mark "
-            "WHERE apis_seenobject.mark <> excluded.mark",
-            [ref.cluster, ref.kind, ref.namespace, ref.name, ref.uid, ref.generation, value],
+            "SET uid = excluded.uid, generation = excluded.generation, mark = excluded.mark, "
+            "resource_version = excluded.resource_version "
+            "WHERE (apis_seenobject.mark, apis_seenobject.resource_version) "
+            "<> (excluded.mark, excluded.resource_version)",
+            [ref.cluster, ref.kind, ref.namespace, ref.name, ref.uid, ref.generation, value, version],
         )
 
 

@@ -10,6 +10,9 @@ from .compare import fingerprint
 from .surroundings import Surroundings
 from .versions import Applied
 
+MODELS = frozenset({Backend, ClusterAccess})
+PUBLISHED = (PublishedBackend, PublishedAccess)
+
 
 def apply(ref: ObjectRef, reading: Reading, around: Surroundings, done: Applied) -> None:
     """Make the rows what the object says; nothing hangs on them, so what is gone is deleted."""

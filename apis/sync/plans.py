@@ -36,7 +36,8 @@ def apply(ref: ObjectRef, reading: Reading, around: Surroundings, done: Applied)
 
 def _apply_one(published: PublishedPlan, reading: Reading, around: Surroundings, done: Applied) -> None:
     ref = published.ref
-    held = around.plan_of_key(ref.namespace, published.name)
+    named = Plan.objects.filter(cluster=ref.cluster, namespace=ref.namespace, key=published.name)
+    held = named.live().first()
     # The same object may be read as another version of its kind by now.
     same = held is not None and bool(ref.uid) and held.uid == ref.uid
     if held is not None and not same and (held.kind, held.object_name) != (ref.kind, ref.name):

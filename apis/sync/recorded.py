@@ -1,6 +1,8 @@
 """What the catalog says by now, in the form that a listing of the cluster is compared with."""
 
-from django.db.models import Case, F, Q, Value, When
+from typing import NamedTuple
+
+from django.db.models import Case, F, Model, Q, Value, When
 
 from apis.models import ApiVersion, Backend, ClusterAccess, Plan, Publication, SeenObject, SyncProblem
 
@@ -40,20 +42,37 @@ def known(cluster: str) -> Known:
     return Known(marks, objects, doubtful)
 
 
-def recorded(cluster: str, key: Key) -> Prints:
-    """The hashes of what the object published, as the catalog has it."""
+class Recorded(NamedTuple):
+    """What an object has in the catalog: a hash per thing that it published, and the models of which it has rows."""
+
+    prints: Prints
+    models: frozenset[type[Model]]
+
+
+def recorded(cluster: str, key: Key) -> Recorded:
+    """What the catalog has of the object, in one query."""
     where = {
         "cluster": cluster,
         "kind": key.kind,
         "namespace": key.namespace,
         "object_name": key.name,
     }
-    versions = ApiVersion.objects.filter(**where, withdrawn_at__isnull=True).order_by()
-    marked = versions.annotate(print=Case(When(DOUBTFUL, then=Value(DOUBT)), default=F("content_hash")))
-    found = set(marked.values_list("print", flat=True))
-    found |= set(Plan.objects.live().filter(**where).order_by().values_list("content_hash", flat=True))
-    for rows in (Backend.objects.filter(**where), ClusterAccess.objects.filter(**where)):
-        found |= set(rows.order_by().values_list("content_hash", flat=True))
-    if not found and SyncProblem.objects.filter(**where).exists():
-        return frozenset({UNREADABLE})
-    return frozenset(found)
+    doubt = Case(When(DOUBTFUL, then=Value(DOUBT)), default=F("content_hash"))
+    parts = [
+        (ApiVersion, ApiVersion.objects.filter(**where, withdrawn_at__isnull=True), doubt),
+        (Plan, Plan.objects.live().filter(**where), F("content_hash")),
+        (Backend, Backend.objects.filter(**where), F("content_hash")),
+        (ClusterAccess, ClusterAccess.objects.filter(**where), F("content_hash")),
+        (SyncProblem, SyncProblem.objects.filter(**where), Value(UNREADABLE)),
+    ]
+    first, *more = (
+        rows.order_by().annotate(model=Value(model.__name__), print=print_).values_list("model", "print")
+        for model, rows, print_ in parts
+    )
+    found = set(first.union(*more, all=True))
+    names = {name for name, _ in found}
+    published = {print_ for name, print_ in found if name != SyncProblem.__name__}
+    return Recorded(
+        frozenset(published or {print_ for _, print_ in found}),
+        frozenset(model for model, _, _ in parts if model.__name__ in names),
+    )

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from django.db import DataError, IntegrityError, transaction
 
-from apis.models import SyncProblem
+from apis.models import Plan, SyncProblem
 from apis.sources import (
     DefinitionAddress,
     LookUp,
     ObjectRef,
     Problem,
     PublishedApi,
+    PublishedPlan,
     Reading,
     Source,
     Target,
@@ -29,7 +30,7 @@ from . import conditions, conflicts, definitions, marks, others, plans, problems
 from .compare import UNREADABLE, Key, fingerprints
 from .dependencies import PLAN, Needed, Noting, Versioned, dependants, of_many
 from .fetched import fetched
-from .recorded import recorded
+from .recorded import Recorded, recorded
 from .surroundings import Surroundings
 from .versions import Applied
 
@@ -74,11 +75,13 @@ def refresh(cluster: Cluster, key: Key) -> Applied:
     with one_at_a_time(f"object {cluster.name} {' '.join(key)}"):
         obj, reading, needed = _observe(cluster, source, key)
         ref = ref_of(cluster.name, key, obj)
-        done = _carry(ref, fetched(ref, reading))
+        # Read after the object and what it needs were noted: who changes any of this reads the object again.
+        around = Surroundings(ref.cluster, ref.namespace)
+        done = _carry(ref, fetched(ref, reading), around)
         if obj is not None:
             _tell(cluster, obj, done.news)
             obj = conditions.write(cluster, obj, ref)
-        _remember(ref, obj, reading, needed, done)
+        _remember(ref, obj, reading, needed, done, around)
     return done
 
 
@@ -96,7 +99,7 @@ def drop(cluster: str, key: Key) -> Applied:
     with one_at_a_time(f"object {cluster} {' '.join(key)}"):
         ref = ref_of(cluster, key, None)
         marks.forget(ref)
-        return _apply(ref, Reading(), {})
+        return _apply(ref, Reading(), {}, Surroundings(cluster, key.namespace), recorded(cluster, key))
 
 
 def _observe(
@@ -121,7 +124,12 @@ def _observe(
 
 
 def _remember(
-    ref: ObjectRef, obj: KubeObject | None, reading: Reading, needed: dict[Needed, str], done: Applied
+    ref: ObjectRef,
+    obj: KubeObject | None,
+    reading: Reading,
+    needed: dict[Needed, str],
+    done: Applied,
+    around: Surroundings,
 ) -> None:
     """Keep the mark of what was just carried; none where the object has to be looked at again in any case."""
     if obj is None and not reading.problems:
@@ -134,11 +142,11 @@ def _remember(
         isinstance(entry, PublishedApi) and isinstance(entry.definition, DefinitionAddress)
         for entry in reading.published
     )
+    version = obj.resource_version if obj else ""
     if obj is None or unread or elsewhere or done.refused:
-        marks.remember(ref, "")
-        return
-    around = Surroundings(ref.cluster)
-    marks.remember(ref, marks.mark(obj.resource_version, needed, key, around))
+        marks.remember(ref, "", version)
+    else:
+        marks.remember(ref, marks.mark(version, needed, key, around), version)
 
 
 class Asking(Versioned):
@@ -213,36 +221,39 @@ def read(source: Source, obj: KubeObject, look_up: LookUp) -> Reading:
         )
 
 
-def _carry(ref: ObjectRef, reading: Reading) -> Applied:
+def _carry(ref: ObjectRef, reading: Reading, around: Surroundings) -> Applied:
     """Apply the reading in one small transaction, unless the catalog says it already."""
-    key = Key(ref.kind, ref.namespace, ref.name)
-    observed = fingerprints(reading, Surroundings(ref.cluster))
-    if observed and UNREADABLE not in observed and observed == recorded(ref.cluster, key):
-        return Applied()
-    parsed = {
-        versions.key_of(entry): definitions.parse(entry)
-        for entry in reading.published
-        if isinstance(entry, PublishedApi)
-    }
+    held = recorded(ref.cluster, Key(ref.kind, ref.namespace, ref.name))
     try:
-        return _apply(ref, reading, parsed)
+        observed = fingerprints(reading, around)
+        if observed and UNREADABLE not in observed and observed == held.prints:
+            return Applied()
+        parsed = {
+            versions.key_of(entry): definitions.parse(entry)
+            for entry in reading.published
+            if isinstance(entry, PublishedApi)
+        }
+        return _apply(ref, reading, parsed, around, held)
     except (DataError, IntegrityError, ValueError) as error:
         logger.warning("%s %s/%s cannot be stored: %s", ref.kind, ref.namespace, ref.name, error)
         message = f"It holds what Portico cannot store: {str(error).splitlines()[0][:300]}"
         problem = Problem(
             ref, "", message, "Look for texts that are too long and values that are out of range."
         )
-        return _apply(ref, Reading(problems=(*reading.problems, problem)), {})
+        return _apply(ref, Reading(problems=(*reading.problems, problem)), {}, around, held)
 
 
 @transaction.atomic
-def _apply(ref: ObjectRef, reading: Reading, parsed: versions.Definitions) -> Applied:
+def _apply(
+    ref: ObjectRef, reading: Reading, parsed: versions.Definitions, around: Surroundings, held: Recorded
+) -> Applied:
     # What two objects cannot both have is decided by one at a time.
     transaction_lock("apis.sync")
-    around = Surroundings(ref.cluster)
     done = versions.apply(ref, reading, parsed, around)
-    plans.apply(ref, reading, around, done)
-    others.apply(ref, reading, around, done)
+    if Plan in held.models or any(isinstance(entry, PublishedPlan) for entry in reading.published):
+        plans.apply(ref, reading, around, done)
+    if held.models & others.MODELS or any(isinstance(entry, others.PUBLISHED) for entry in reading.published):
+        others.apply(ref, reading, around, done)
     done.news = problems.keep(ref, [*reading.problems, *done.problems])
     return done
 

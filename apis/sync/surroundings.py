@@ -6,22 +6,19 @@ from portal.accounts.models import NamespaceGrant
 
 
 class Surroundings:
-    """The grants and live plans of one cluster, read once."""
+    """The grants and live plans of one cluster, or those that count in one of its namespaces; read once."""
 
-    def __init__(self, cluster: str) -> None:
+    def __init__(self, cluster: str, namespace: str | None = None) -> None:
         grants = NamespaceGrant.objects.filter(cluster=cluster).select_related("team")
+        plans = Plan.objects.live().filter(cluster=cluster)
+        if namespace is not None:
+            grants, plans = grants.filter(namespace=namespace), plans.filter(namespace__in={"", namespace})
         self.grants = {grant.namespace: grant for grant in grants}
-        self._plans = {
-            (plan.namespace, plan.key): plan for plan in Plan.objects.live().filter(cluster=cluster)
-        }
+        self._plans = {(plan.namespace, plan.key): plan for plan in plans}
 
     def plan(self, namespace: str, name: str) -> Plan | None:
         """The plan that an API of this namespace means by `name`: the namespace's own first."""
         return self._plans.get((namespace, name)) or self._plans.get(("", name))
-
-    def plan_of_key(self, namespace: str, key: str) -> Plan | None:
-        """The plan that stands under this key in this very namespace."""
-        return self._plans.get((namespace, key))
 
     def about(self, published: PublishedApi) -> list[object]:
         """What of this decides how the catalog shows `published`, as plain data."""

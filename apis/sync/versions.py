@@ -2,17 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.utils import timezone
 
 from apis import catalog
-from apis.models import Api, ApiVersion, Publication
+from apis.models import Api, ApiVersion, Operation, Publication
 from apis.querysets import ApiVersionQuerySet
 from apis.signals import version_changed
-from apis.sources import ObjectRef, Problem, PublishedApi, Reading
+from apis.sources import SOURCES, ObjectRef, Problem, PublishedApi, Reading
 from portal.accounts.audit import record
 
 from . import conflicts, definitions
@@ -22,6 +22,19 @@ from .surroundings import Surroundings
 
 # (key, version) of a PublishedApi -> its parsed definition
 Definitions = Mapping[tuple[str, str], Parsed]
+# kind -> the same kind in its other versions, where there are any: what a cluster serves as both is one object.
+GENERATIONS = {
+    str(source.kind): others
+    for source in SOURCES
+    if (
+        others := [
+            str(other.kind)
+            for other in SOURCES
+            if (other.kind.group, other.kind.kind) == (source.kind.group, source.kind.kind)
+            and other.kind.version != source.kind.version
+        ]
+    )
+}
 
 
 @dataclass
@@ -40,6 +53,21 @@ class Applied:
     plan_keys: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What belongs to a version beside its row: the ids of its plans, and its operations in order."""
+
+    plans: frozenset[int] = frozenset()
+    operations: Sequence[Operation] = ()
+
+    @classmethod
+    def of(cls, row: ApiVersion) -> "Parts":
+        """As the database has them."""
+        if row.pk is None:
+            return cls()
+        return cls(frozenset(row.plans.values_list("pk", flat=True)), list(row.operations.all()))
+
+
 def live_rows(ref: ObjectRef) -> list[ApiVersion]:
     """The versions that stand in the catalog because of this object."""
     return list(_rows_of(ref))
@@ -53,7 +81,7 @@ def _rows_of(ref: ObjectRef) -> ApiVersionQuerySet:
         object_name=ref.name,
         withdrawn_at__isnull=True,
     )
-    return rows.select_related("api").order_by("pk")
+    return rows.select_related("api__team", "document").defer("document__text").order_by("pk")
 
 
 def _locked(rows: ApiVersionQuerySet) -> ApiVersionQuerySet:
@@ -64,37 +92,39 @@ def _locked(rows: ApiVersionQuerySet) -> ApiVersionQuerySet:
 def apply(ref: ObjectRef, reading: Reading, parsed: Definitions, around: Surroundings) -> Applied:
     """Make the catalog say what the object says: withdraw what it no longer has, then add and change the rest."""
     done = Applied()
-    if ref.uid:
+    if ref.uid and ref.kind in GENERATIONS:
         _take_over(ref)
-    live = list(_locked(_rows_of(ref)))
+    live = {(row.api.key, row.version): row for row in _locked(_rows_of(ref))}
     published = [entry for entry in reading.published if isinstance(entry, PublishedApi)]
     accepted: list[PublishedApi] = []
     for entry in published:
-        if _is_acceptable(entry, parsed[key_of(entry)], accepted, around, done):
+        held = live.get(key_of(entry))
+        stays = held is not None and held.base_path == entry.base_path
+        if _is_acceptable(entry, parsed[key_of(entry)], accepted, around, done, stays=stays):
             accepted.append(entry)
     done.refused = len(accepted) < len(published)
     # A version may be missing because of what is wrong with the object: then its last good state stays.
     kept = bool(reading.problems or len(accepted) < len(published)) and len(accepted) < len(live)
     wanted = {key_of(entry) for entry in accepted}
-    for row in live:
-        if (row.api.key, row.version) not in wanted:
+    for name, row in live.items():
+        if name not in wanted:
             if kept:
                 _mark_stale(row)
             else:
                 _withdraw(row, done)
     for entry in accepted:
-        _apply_one(entry, parsed[key_of(entry)], around, fingerprint(entry, reading.problems, around), done)
+        content_hash = fingerprint(entry, reading.problems, around)
+        row = live.get(key_of(entry)) or _row_for(entry)
+        _apply_one(row, entry, parsed[key_of(entry)], around, content_hash, done)
     return done
 
 
 def _take_over(ref: ObjectRef) -> None:
     """The same object read as another version of its kind, since its cluster serves that: its rows move."""
-    group, _, kind = ref.kind.rpartition("/")
     same = ApiVersion.objects.filter(
         cluster=ref.cluster, namespace=ref.namespace, object_name=ref.name, uid=ref.uid
     )
-    same = same.filter(kind__startswith=f"{group.rpartition('/')[0]}/", kind__endswith=f"/{kind}")
-    same.exclude(kind=ref.kind).update(kind=ref.kind)
+    same.filter(kind__in=GENERATIONS[ref.kind]).update(kind=ref.kind)
 
 
 def key_of(published: PublishedApi) -> tuple[str, str]:
@@ -103,31 +133,51 @@ def key_of(published: PublishedApi) -> tuple[str, str]:
 
 
 def _is_acceptable(
-    published: PublishedApi, parsed: Parsed, beside: list[PublishedApi], around: Surroundings, done: Applied
+    published: PublishedApi,
+    parsed: Parsed,
+    beside: list[PublishedApi],
+    around: Surroundings,
+    done: Applied,
+    *,
+    stays: bool,
 ) -> bool:
-    """Notes everything wrong with it. A missing grant or plan is said and is no reason to leave the API out."""
-    refusal = conflicts.within(published, beside) or conflicts.refusal(published)
+    """Notes everything wrong with it. A missing grant or plan is said and is no reason to leave the API out.
+
+    What `stays` where it is has been accepted there, and nobody else since.
+    """
+    refusal = conflicts.within(published, beside) or ([] if stays else conflicts.refusal(published))
     done.problems += [*refusal, *parsed.problems, *around.problems(published)]
     return not refusal and not parsed.unreadable
 
 
-def _apply_one(
-    published: PublishedApi, parsed: Parsed, around: Surroundings, content_hash: str, done: Applied
-) -> None:
+def _row_for(published: PublishedApi) -> ApiVersion:
+    """A withdrawn row of this version, or a new one."""
     ref = published.ref
     api = Api.objects.filter(cluster=ref.cluster, namespace=ref.namespace, key=published.key).first()
     api = api or _create_api(published)
     row = _locked(api.versions.filter(version=published.version)).first()
     row = row or ApiVersion(api=api, version=published.version)
     row.api = api
-    _set_team(api, published, around)
-    before = _gateway_view(row)
+    return row
+
+
+def _apply_one(
+    row: ApiVersion,
+    published: PublishedApi,
+    parsed: Parsed,
+    around: Surroundings,
+    content_hash: str,
+    done: Applied,
+) -> None:
+    _set_team(row.api, published, around)
+    recorded = Parts.of(row)
+    before = _gateway_view(row, recorded)
     event = _move(row, published, around)
     done.counts["updated" if before else "created"] += 1
     done.freed |= before is not None and before.base_path != published.base_path
-    _write(row, published, parsed, around, content_hash)
+    wanted = _write(row, published, parsed, around, content_hash, recorded)
     _audit(row, event)
-    _tell(row, event or "updated", before)
+    _tell(row, event or "updated", before, _gateway_view(row, wanted))
 
 
 def _create_api(published: PublishedApi) -> Api:
@@ -189,14 +239,27 @@ def _take_deprecation_back(row: ApiVersion) -> str:
 
 
 def _write(
-    row: ApiVersion, published: PublishedApi, parsed: Parsed, around: Surroundings, content_hash: str
-) -> None:
+    row: ApiVersion,
+    published: PublishedApi,
+    parsed: Parsed,
+    around: Surroundings,
+    content_hash: str,
+    recorded: Parts,
+) -> Parts:
+    """The row with its plans and operations, of which only what is different is written."""
     _set(row, published, content_hash, parsed.definition.description if parsed.definition else "")
     row.definition_pending = False
+    if row.pk is None:
+        row.save()
+    row.document = definitions.document_of(row, published, parsed)
     row.save()
-    plans = (around.plan(published.ref.namespace, name) for name in published.plans)
-    row.plans.set([plan for plan in plans if plan is not None])
-    definitions.store(row, published, parsed)
+    plans = {around.plan(published.ref.namespace, name) for name in published.plans}
+    ids = frozenset(plan.pk for plan in plans if plan is not None)
+    if ids != recorded.plans:
+        row.plans.set(ids)
+    operations = definitions.operations_of(row, published, parsed)
+    definitions.replace(row, recorded.operations, operations)
+    return Parts(ids, operations)
 
 
 def fill(row: ApiVersion, published: PublishedApi, around: Surroundings, content_hash: str) -> str:
@@ -240,13 +303,14 @@ def _presentation(published: PublishedApi, described: str) -> dict[str, Any]:
 
 def _withdraw(row: ApiVersion, done: Applied) -> None:
     """A tombstone: no longer on sale or served, and nothing of its subscribers is deleted."""
-    before = _gateway_view(row)
+    parts = Parts.of(row)
+    before = _gateway_view(row, parts)
     row.withdrawn_at, row.stale = timezone.now(), False
     row.save(update_fields=["withdrawn_at", "stale"])
     done.counts["withdrawn"] += 1
     done.freed = True
     _audit(row, "withdrawn")
-    _tell(row, "withdrawn", before)
+    _tell(row, "withdrawn", before, _gateway_view(row, parts))
 
 
 def _mark_stale(row: ApiVersion) -> None:
@@ -281,7 +345,7 @@ class GatewayView:
     operations: tuple[object, ...]
 
 
-def _gateway_view(row: ApiVersion) -> GatewayView | None:
+def _gateway_view(row: ApiVersion, parts: Parts) -> GatewayView | None:
     if row.pk is None:
         return None
     return GatewayView(
@@ -291,14 +355,13 @@ def _gateway_view(row: ApiVersion) -> GatewayView | None:
         upstreams=row.upstreams,
         security=row.security,
         mediation=row.mediation,
-        plans=frozenset(row.plans.values_list("pk", flat=True)),
-        operations=tuple(row.operations.order_by("position").values_list("method", "path", "scopes")),
+        plans=parts.plans,
+        operations=tuple((each.method, each.path, each.scopes) for each in parts.operations),
     )
 
 
-def _tell(row: ApiVersion, event: str, before: GatewayView | None) -> None:
+def _tell(row: ApiVersion, event: str, before: GatewayView | None, after: GatewayView | None) -> None:
     """Notice for those above, where the gateway has something to do; the catalog follows in any case."""
-    after = _gateway_view(row)
     if after != before and (row.served or (before is not None and before.served)):
         version_changed.send(sender=ApiVersion, instance=row, event=event, by=None)
     else:
