@@ -9,6 +9,14 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name="apiversion",
+            name="definition_pending",
+            field=models.BooleanField(
+                default=False,
+                help_text="Its definition was not read yet, or cannot be; until it is, the gateway does not serve it.",
+            ),
+        ),
         migrations.AddField(
             model_name="change",
             name="leased",
@@ -17,8 +25,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="seenobject",
             name="resource_version",
-            field=models.CharField(
-                blank=True, help_text="As it was when it was carried.", max_length=64
-            ),
+            field=models.CharField(blank=True, help_text="As it was when it was carried.", max_length=64),
         ),
     ]

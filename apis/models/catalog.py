@@ -5,8 +5,6 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
@@ -55,10 +53,6 @@ class Api(models.Model):
     tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     # What the catalog shows and sorts by without a join; kept by apis.catalog.refresh.
     current_version = models.ForeignKey("ApiVersion", null=True, on_delete=models.SET_NULL, related_name="+")
-    search = SearchVectorField(null=True, editable=False)
-    search_text = models.TextField(
-        blank=True, editable=False, help_text="For trigram matches: names and summary."
-    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -71,8 +65,6 @@ class Api(models.Model):
             models.UniqueConstraint(fields=["cluster", "namespace", "key"], name="api_one_per_key"),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            GinIndex(fields=["search"], name="api_search"),
-            GinIndex(fields=["tags"], name="api_tags"),
             models.Index(fields=["name", "slug"], name="api_by_name"),
         ]
 
@@ -135,7 +127,7 @@ class ApiVersion(ObjectReference, HasStatus):
     document = models.ForeignKey("Document", null=True, on_delete=models.SET_NULL, related_name="+")
     definition_pending = models.BooleanField(
         default=False,
-        help_text="Listed by a first load; until its definition is read, the gateway does not serve it.",
+        help_text="Its definition was not read yet, or cannot be; until it is, the gateway does not serve it.",
     )
     definition_url = models.CharField(
         max_length=2000, blank=True, help_text="Where the definition is fetched from, again and again."

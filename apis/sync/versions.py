@@ -98,9 +98,7 @@ def apply(ref: ObjectRef, reading: Reading, parsed: Definitions, around: Surroun
     published = [entry for entry in reading.published if isinstance(entry, PublishedApi)]
     accepted: list[PublishedApi] = []
     for entry in published:
-        held = live.get(key_of(entry))
-        stays = held is not None and held.base_path == entry.base_path
-        if _is_acceptable(entry, parsed[key_of(entry)], accepted, around, done, stays=stays):
+        if _is_acceptable(entry, parsed[key_of(entry)], live.get(key_of(entry)), accepted, around, done):
             accepted.append(entry)
     done.refused = len(accepted) < len(published)
     # A version may be missing because of what is wrong with the object: then its last good state stays.
@@ -114,8 +112,10 @@ def apply(ref: ObjectRef, reading: Reading, parsed: Definitions, around: Surroun
                 _withdraw(row, done)
     for entry in accepted:
         content_hash = fingerprint(entry, reading.problems, around)
-        row = live.get(key_of(entry)) or _row_for(entry)
-        _apply_one(row, entry, parsed[key_of(entry)], around, content_hash, done)
+        held = live.get(key_of(entry))
+        # A definition that still cannot be read is no news.
+        if not (parsed[key_of(entry)].unreadable and held and held.content_hash == content_hash):
+            _apply_one(held or _row_for(entry), entry, parsed[key_of(entry)], around, content_hash, done)
     return done
 
 
@@ -135,19 +135,21 @@ def key_of(published: PublishedApi) -> tuple[str, str]:
 def _is_acceptable(
     published: PublishedApi,
     parsed: Parsed,
+    held: ApiVersion | None,
     beside: list[PublishedApi],
     around: Surroundings,
     done: Applied,
-    *,
-    stays: bool,
 ) -> bool:
     """Notes everything wrong with it. A missing grant or plan is said and is no reason to leave the API out.
 
-    What `stays` where it is has been accepted there, and nobody else since.
+    With a definition that nobody can read, what is `held` stays as it was when it could be read last; a new API is
+    listed, and is not served.
     """
+    # What stays where it is was accepted there, and nobody else since.
+    stays = held is not None and held.base_path == published.base_path
     refusal = conflicts.within(published, beside) or ([] if stays else conflicts.refusal(published))
     done.problems += [*refusal, *parsed.problems, *around.problems(published)]
-    return not refusal and not parsed.unreadable
+    return not refusal and not (parsed.unreadable and held and not held.definition_pending)
 
 
 def _row_for(published: PublishedApi) -> ApiVersion:
@@ -248,7 +250,7 @@ def _write(
 ) -> Parts:
     """The row with its plans and operations, of which only what is different is written."""
     _set(row, published, content_hash, parsed.definition.description if parsed.definition else "")
-    row.definition_pending = False
+    row.definition_pending = parsed.unreadable
     if row.pk is None:
         row.save()
     row.document = definitions.document_of(row, published, parsed)

@@ -74,6 +74,18 @@ def test_unreadable_definition_leaves_the_last_good_one(shop, text):
     assert (only_version().stale, problems(), only_version().operations.count()) == (False, {}, 3)
 
 
+def test_new_api_with_an_unreadable_definition_is_listed_and_not_served(shop):
+    shop.api(definition={"inline": "openapi: 3.1.0\npaths: ["}, publication={"approval": "Automatic"})
+    version = only_version()
+    assert (version.definition_pending, version.document, version.served) == (True, None, False)
+    assert any(field.startswith("spec.definition") for field in problems())
+    before = (version.seen_at, version.api.updated_at)
+    shop.sync()
+    assert (only_version().seen_at, only_version().api.updated_at) == before
+    shop.api(definition={"inline": OPENAPI}, publication={"approval": "Automatic"})
+    assert (only_version().definition_pending, problems()) == (False, {})
+
+
 def test_missing_config_map_is_a_problem_until_it_arrives(shop):
     shop.api(definition={"configMapRef": {"name": "later"}})
     assert list(problems()) == ["spec.definition.configMapRef.name"]

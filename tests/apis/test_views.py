@@ -237,7 +237,7 @@ def test_version_whose_definition_is_being_read(client_as, publisher, published)
     published.save(update_fields=["definition_pending"])
     published.operations.all().delete()
     for tab in ("operations", "source"):
-        assert "Its definition is being read" in text(
+        assert "Its definition was not read yet" in text(
             client_as(publisher).get(f"/apis/products/2.3.0/{tab}/")
         )
 
