@@ -1,8 +1,10 @@
 """What a definition says, whatever language it is written in."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +66,10 @@ class Definition:
 
 def as_plain(definition: Definition) -> dict[str, Any]:
     """The definition as what JSON holds."""
-    return asdict(definition)
+    plain: dict[str, Any] = msgspec.to_builtins(definition)
+    return plain
 
 
 def from_plain(plain: dict[str, Any]) -> Definition:
     """The definition that `as_plain` made this of, after its way through JSON."""
-    operations = (
-        entry | {"scopes": tuple(entry["scopes"]), "examples": tuple(entry["examples"])}
-        for entry in plain["operations"]
-    )
-    return Definition(
-        **plain
-        | {
-            "servers": tuple(Server(**entry) for entry in plain["servers"]),
-            "operations": tuple(Operation(**entry) for entry in operations),
-            "findings": tuple(Finding(**entry) for entry in plain["findings"]),
-            "schemas": tuple(plain["schemas"]),
-        }
-    )
+    return msgspec.convert(plain, Definition)

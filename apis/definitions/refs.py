@@ -6,6 +6,9 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     from apis.definitions.reader import Path, Reader
 
+# The last step and the way to it. Paths of their own for each of many deep parts would take too much memory.
+Way = tuple[Any, Any]
+
 
 def pointed_at(data: Any, target: str) -> Any:
     """What a local JSON pointer (RFC 6901, `#/…`) names in the document; None if nothing, or if it is another document."""
@@ -35,18 +38,20 @@ def is_index(step: str) -> bool:
 
 def check_refs(reader: "Reader") -> None:
     """Finds references that lead nowhere or out of the document. Parts that are shared by aliases are walked once."""
-    waiting: list[tuple[Any, Path]] = [(reader.data, ())]
+    waiting: list[tuple[Any, Way | None]] = [(reader.data, None)]
     seen: set[int] = set()
-    while waiting:
-        value, path = waiting.pop()
+    while waiting and not reader.is_full:
+        value, way = waiting.pop()
         if id(value) in seen:
             continue
         seen.add(id(value))
         if isinstance(value, dict):
-            check_ref(reader, value.get("$ref"), path)
-            waiting.extend((entry, (*path, key)) for key, entry in value.items() if is_nested(entry))
+            # A property may be called "$ref"; then its value is a schema and means nothing here.
+            if isinstance(target := value.get("$ref"), str):
+                check_ref(reader, target, way)
+            waiting.extend((entry, (way, key)) for key, entry in value.items() if is_nested(entry))
         else:
-            waiting.extend((entry, (*path, index)) for index, entry in enumerate(value) if is_nested(entry))
+            waiting.extend((entry, (way, index)) for index, entry in enumerate(value) if is_nested(entry))
 
 
 def is_nested(value: Any) -> bool:
@@ -54,14 +59,19 @@ def is_nested(value: Any) -> bool:
     return isinstance(value, dict | list)
 
 
-def check_ref(reader: "Reader", target: Any, path: "Path") -> None:
+def check_ref(reader: "Reader", target: str, way: Way | None) -> None:
     """Finds one reference that leads nowhere or out of the document."""
-    # A property may be called "$ref"; then its value is a schema and means nothing here.
-    if not isinstance(target, str):
-        return
     if not target.startswith("#"):
-        reader.find(
-            "external-ref", f"$ref {target[:200]} leaves the document and is not followed", (*path, "$ref")
-        )
-    elif target.startswith("#/") and pointed_at(reader.data, target) is None:
-        reader.find("broken-ref", f"$ref {target[:200]} leads nowhere", (*path, "$ref"))
+        message = f"$ref {target[:200]} leaves the document and is not followed"
+        reader.find("external-ref", message, (*path_of(way), "$ref"))
+    elif target.startswith("#/") and reader.pointed(target) is None:
+        reader.find("broken-ref", f"$ref {target[:200]} leads nowhere", (*path_of(way), "$ref"))
+
+
+def path_of(way: Way | None) -> "Path":
+    """The steps of a way, from the document down."""
+    steps: list[str | int] = []
+    while way is not None:
+        way, step = way
+        steps.append(step)
+    return tuple(reversed(steps))
