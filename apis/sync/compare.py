@@ -63,13 +63,14 @@ def fingerprints(reading: Reading, around: Surroundings) -> Prints:
 class Known(NamedTuple):
     """What the catalog remembers of a cluster's objects.
 
-    `marks` are those of SeenObject. `objects` are all that have something in the catalog, `doubtful` those of them whose
-    state is not what their object says, whatever their mark.
+    `marks` are those of SeenObject. `objects` have something in the catalog and no mark. Of the `doubtful` it is not what
+    the object says, whatever their mark. Those in `waiting` are in the queue already.
     """
 
     marks: Mapping[Key, str]
     objects: AbstractSet[Key]
     doubtful: AbstractSet[Key]
+    waiting: AbstractSet[Key] = frozenset()
 
 
 class Difference(NamedTuple):
@@ -85,12 +86,14 @@ def differing(
     """Compare the marks of a listing with those in memory.
 
     Kinds in `unknown` could not be listed and say nothing. What is missing in the list of a kind in `partial` may still
-    be there. An empty mark is never the same.
+    be there. An empty mark is never the same. What waits in the queue is read by that, and not noted once more.
     """
     changed = [
         key
         for key, mark in observed.items()
-        if key.kind not in unknown and (not mark or known.marks.get(key) != mark or key in known.doubtful)
+        if (not mark or known.marks.get(key) != mark or key in known.doubtful)
+        and key not in known.waiting
+        and key.kind not in unknown
     ]
     gone = [
         key

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from django.db.models import Case, F, Model, Q, Value, When
+from django.db.models import Case, Exists, F, Model, OuterRef, Q, Value, When
 
-from apis.models import ApiVersion, Backend, ClusterAccess, Plan, Publication, SeenObject, SyncProblem
+from apis.models import ApiVersion, Backend, Change, ClusterAccess, Plan, Publication, SeenObject, SyncProblem
 
 from .compare import UNREADABLE, Key, Known, Prints
 
@@ -22,24 +22,29 @@ PLACE = ("kind", "namespace", "object_name")
 
 def known(cluster: str) -> Known:
     """Everything that the catalog knows of this cluster's objects."""
-    marks = {
-        Key(kind, namespace, name): mark
-        for kind, namespace, name, mark in SeenObject.objects.filter(cluster=cluster).values_list(
-            *PLACE, "mark"
-        )
-    }
-    versions = ApiVersion.objects.filter(cluster=cluster, withdrawn_at__isnull=True).order_by()
-    objects = {Key(*row) for row in versions.values_list(*PLACE)}
-    doubtful = {Key(*row) for row in versions.filter(DOUBTFUL).values_list(*PLACE)}
-    others = (
-        Plan.objects.live(),
-        Backend.objects.all(),
-        ClusterAccess.objects.all(),
-        SyncProblem.objects.exclude(kind=""),
+    seen = SeenObject.objects.filter(cluster=cluster).values_list(*PLACE, "mark")
+    marks = {Key(kind, namespace, name): mark for kind, namespace, name, mark in seen}
+    versions = ApiVersion.objects.filter(cluster=cluster, withdrawn_at__isnull=True)
+    # What has a mark is known by it: few others have anything here.
+    marked = SeenObject.objects.filter(cluster=cluster, **{name: OuterRef(name) for name in PLACE})
+    unmarked = (
+        versions,
+        Plan.objects.live().filter(cluster=cluster),
+        Backend.objects.filter(cluster=cluster),
+        ClusterAccess.objects.filter(cluster=cluster),
+        SyncProblem.objects.filter(cluster=cluster).exclude(kind=""),
     )
-    for rows in others:
-        objects |= {Key(*row) for row in rows.filter(cluster=cluster).order_by().values_list(*PLACE)}
-    return Known(marks, objects, doubtful)
+    objects = {
+        Key(*row) for rows in unmarked for row in rows.filter(~Exists(marked)).order_by().values_list(*PLACE)
+    }
+    doubtful = {Key(*row) for row in versions.filter(DOUBTFUL).order_by().values_list(*PLACE)}
+    waiting = Change.objects.filter(cluster=cluster, listed_at__isnull=True)
+    return Known(
+        marks,
+        objects,
+        doubtful,
+        {Key(*row) for row in waiting.values_list("kind", "namespace", "name")},
+    )
 
 
 class Recorded(NamedTuple):

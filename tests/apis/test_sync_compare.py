@@ -6,8 +6,8 @@ ONE, TWO, THREE = (Key("group/v1/Api", "shop", name) for name in ("one", "two", 
 PLAN = Key("group/v1/Plan", "", "gold")
 
 
-def differences(observed, marks, *, objects=(), doubtful=(), unknown=(), partial=()):
-    known = Known(marks, set(objects), set(doubtful))
+def differences(observed, marks, *, objects=(), doubtful=(), waiting=(), unknown=(), partial=()):
+    known = Known(marks, set(objects), set(doubtful), set(waiting))
     return differing(observed, known, unknown=set(unknown), partial=set(partial))
 
 
@@ -33,3 +33,11 @@ def test_missing_in_a_list_with_nameless_entries_is_not_gone():
 
 def test_doubtful_and_unmarked_objects_are_read_again():
     assert differences({ONE: "a", TWO: ""}, {ONE: "a", TWO: ""}, doubtful=[ONE]) == ([ONE, TWO], [])
+
+
+def test_what_waits_in_the_queue_is_left_to_it():
+    assert differences({ONE: "b", TWO: ""}, {ONE: "a"}, doubtful=[ONE], waiting=[ONE, TWO]) == ([], [])
+
+
+def test_what_waits_and_is_gone_is_gone():
+    assert differences({}, {ONE: "a"}, waiting=[ONE]) == ([], [ONE])
