@@ -17,6 +17,7 @@ class Answer:
 
     index: Index
     query: CatalogQuery
+    user: Viewer
     visible: Mask
     match: search.Match | None
     total: Mask
@@ -55,21 +56,20 @@ class Answer:
         return self._best
 
     def nearest(self) -> Api | None:
-        return search.nearest(self.index, self.visible, self.query.text)
+        return search.nearest(self.index, self.visible, self.user, self.query.text)
 
 
 def answer(query: CatalogQuery, user: Viewer) -> Answer:
-    """As the catalog is now: the index is brought up to date first."""
+    """As the catalog is now."""
     index = current()
-    index.refresh()
     with index.lock:
         visible = index.visible_to(user)
     match = search.matching(index, visible, query.text)
     with index.lock:
-        total = index.mask(match.bits & visible.bits) if match else visible
+        total = Mask(match.bits) if match else visible
         conditions = {
             facet.name: index.having(facet.name, facet.keys(index, query.chosen[facet.name]))
             for facet in FACETS
             if facet.name in query.chosen
         }
-        return Answer(index, query, visible, match, total, conditions)
+        return Answer(index, query, user, visible, match, total, conditions)

@@ -3,10 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from django.contrib.postgres.search import SearchVector
 from django.db import connection
-from django.db.models import TextField, Value
-from django.db.models.expressions import Combinable
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -17,6 +14,8 @@ SLUG_LENGTH = 63
 # A tsvector holds at most 1 MB; nobody searches for the thousandth operation.
 INDEXED_OPERATIONS = 500
 INDEXED_TEXT = 20_000
+# Letters of the text that typing errors are compared with.
+COMPARED_TEXT = 2000
 PRESENTED = ("name", "summary", "description", "type", "contact", "visibility", "tags")
 
 _RANK = {
@@ -35,11 +34,10 @@ def refresh(api: Api) -> Api:
     api.current_version = current_of(list(api.versions.all()))
     for name, value in (api.current_version.presentation if api.current_version else {}).items():
         setattr(api, name, value)
-    api.search_text, api.updated_at = search_text(api), timezone.now()
-    shown = {
-        name: getattr(api, name) for name in ("current_version", "search_text", "updated_at", *PRESENTED)
-    }
-    Api.objects.filter(pk=api.pk).update(**shown, search=_search_vector(api))
+    api.updated_at = timezone.now()
+    shown = {name: getattr(api, name) for name in ("current_version", "updated_at", *PRESENTED)}
+    Api.objects.filter(pk=api.pk).update(**shown)
+    _write_words(api)
     return api
 
 
@@ -47,15 +45,31 @@ def index_names(ids: Sequence[int]) -> None:
     """Make APIs of a first load found by their names, summaries and tags; the rest follows with their definitions."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE apis_api SET search = setweight(to_tsvector(%s, name || ' ' || replace(key, '-', ' ')), 'A') || "
-            "setweight(to_tsvector(%s, summary || ' ' || array_to_string(tags, ' ')), 'B') WHERE id = ANY(%s)",
-            [SEARCH_CONFIG, SEARCH_CONFIG, list(ids)],
+            """
+            INSERT INTO apis_apiwords (api_id, vector, text)
+            SELECT api.id,
+                setweight(to_tsvector(%(config)s, api.name || ' ' || replace(api.key, '-', ' ')), 'A') ||
+                setweight(to_tsvector(%(config)s, concat_ws(' ', summary, array_to_string(tags, ' '), team.name)), 'B'),
+                left(concat_ws(' ', api.name, api.slug, key, summary, array_to_string(tags, ' '), team.name), %(most)s)
+            FROM apis_api api LEFT JOIN accounts_team team ON team.id = api.team_id
+            WHERE api.id = ANY(%(ids)s)
+            """,
+            {"config": SEARCH_CONFIG, "ids": list(ids), "most": COMPARED_TEXT},
         )
 
 
-def search_text(api: Api) -> str:
-    """The words that typing errors are compared with."""
-    return " ".join([api.name, api.slug, api.key, api.summary, *api.tags, _team_name(api)])[:2000]
+def _write_words(api: Api) -> None:
+    """All that it is found by. Words that are there already are not written again."""
+    text = " ".join([api.name, api.slug, api.key, api.summary, *api.tags, _team_name(api)])[:COMPARED_TEXT]
+    weighed = [part for weight, words in _weighed(api).items() for part in (SEARCH_CONFIG, words, weight)]
+    vector = " || ".join(["setweight(to_tsvector(%s, %s), %s)"] * (len(weighed) // 3))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO apis_apiwords AS known (api_id, vector, text) VALUES (%s, {vector}, %s) "  # noqa: S608
+            "ON CONFLICT (api_id) DO UPDATE SET vector = excluded.vector, text = excluded.text "
+            "WHERE (known.vector, known.text) IS DISTINCT FROM (excluded.vector, excluded.text)",
+            [api.pk, *weighed, text],
+        )
 
 
 def _team_name(api: Api) -> str:
@@ -93,20 +107,16 @@ def free_slug(model: type[Api] | type[Plan], *wishes: str) -> str:
     return next(slug for n in range(2, len(taken) + 3) if (slug := f"{base}-{n}") not in taken)
 
 
-def _search_vector(api: Api) -> Combinable:
+def _weighed(api: Api) -> dict[str, str]:
+    """weight -> text: what the API is called before what it says of itself, and its operations last."""
     operations: list[tuple[str, str, str]] = []
     if api.current_version:
         rows = api.current_version.operations.values_list("path", "operation_id", "summary")
         operations = list(rows[:INDEXED_OPERATIONS])
     words = re.sub(r"[/{}_.-]+", " ", " ".join(part for row in operations for part in row))
-    parts = {
+    return {
         "A": f"{api.name} {api.key.replace('-', ' ')}",
         "B": " ".join([api.summary, *api.tags, _team_name(api)]),
         "C": api.description[:INDEXED_TEXT],
         "D": words[:INDEXED_TEXT],
     }
-    vectors = [
-        SearchVector(Value(text, output_field=TextField()), weight=weight, config=SEARCH_CONFIG)
-        for weight, text in parts.items()
-    ]
-    return vectors[0] + vectors[1] + vectors[2] + vectors[3]

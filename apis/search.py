@@ -1,11 +1,13 @@
 """Words to APIs: Postgres full text with prefixes, and where that finds nothing, the words that are spelt alike.
 
-The likeness needs the extension pg_trgm (see migrations 0002 and 0005); without it a typing error finds nothing.
+Each word by itself is a term that Postgres is asked for once; what it found is kept beside the index, and follows the
+changes that the index notices. The likeness needs the extension pg_trgm (see migrations 0002 and 0005); without it a
+typing error finds nothing.
 """
 
 import re
 from array import array
-from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,9 +16,11 @@ from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.db import connection, transaction
 from django.db.models import F
 
+from portal.accounts.models import Viewer
+
 from .catalog import SEARCH_CONFIG
-from .index import Index, Mask
-from .models import Api
+from .index import Found, Index, Mask
+from .models import Api, ApiWords
 
 MOST_WORDS = 8
 # Similarity of pg_trgm, 0 to 1, from which a known word is looked at; and how many of them.
@@ -26,7 +30,7 @@ LONG_WORD = 6
 MOST_CORRECTIONS = 5
 # More than this are not ranked: no reader tells the two-hundredth best from the three-hundredth.
 RANKED = 200
-KEPT_SEARCHES = 256
+KEPT_TERMS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,13 @@ def matching(index: Index, visible: Mask, text: str) -> Match | None:
     words = words_of(text)
     if not words:
         return None
-    query = " & ".join(f"'{word}':*" for word in words)
-    found = _find(index, query) & visible.bits
+    terms = [f"'{word}':*" for word in words]
+    found = _having_all(index, terms) & visible.bits
     if found:
-        return Match(query, found)
-    query = _corrected(words)
-    found = _find(index, query) & visible.bits if query else 0
-    return Match(query, found, alike=bool(found))
+        return Match(" & ".join(terms), found)
+    terms = _corrected(words)
+    found = _having_all(index, terms) & visible.bits
+    return Match(" & ".join(terms), found, alike=bool(found))
 
 
 def best(index: Index, match: Match, narrowed: Mask, text: str) -> list[int]:
@@ -61,18 +65,18 @@ def best(index: Index, match: Match, narrowed: Mask, text: str) -> list[int]:
         few = narrowed.count <= RANKED
         pks = index.pks(narrowed) if few else index.named(narrowed, " ".join(words_of(text.lower())), RANKED)
     query = SearchQuery(match.query, config=SEARCH_CONFIG, search_type="raw")
-    ranked = Api.objects.filter(pk__in=pks).annotate(rank=SearchRank(F("search"), query))
-    return list(ranked.order_by("-rank", "name", "slug").values_list("pk", flat=True))
+    ranked = ApiWords.objects.filter(pk__in=pks).annotate(rank=SearchRank(F("vector"), query))
+    return list(ranked.order_by("-rank", "api__name", "api__slug").values_list("pk", flat=True))
 
 
-def nearest(index: Index, visible: Mask, text: str) -> Api | None:
+def nearest(index: Index, visible: Mask, user: Viewer, text: str) -> Api | None:
     """The first API with the word that is most like one of `text`, if any is like it at all."""
     for known in _alike(words_of(text)).values():
-        found = _find(index, f"'{known[0]}'") & visible.bits
-        if found:
+        mask = Mask(_having_all(index, [f"'{known[0]}'"]) & visible.bits)
+        if mask.count:
             with index.lock:
-                pks = index.ordered(index.mask(found), "name", 0, 1)
-            return Api.objects.filter(pk__in=pks).first()
+                pks = index.ordered(mask, "name", 0, 1)
+            return Api.objects.visible_to(user).filter(pk__in=pks).first()
     return None
 
 
@@ -81,44 +85,76 @@ def words_of(text: str) -> list[str]:
 
 
 # ---- full text ------------------------------------------------------------------------------------------------------
-_kept: OrderedDict[str, tuple[int, int]] = OrderedDict()
+# In the syntax of to_tsquery. A word that English texts have anyway is taken as it is: somebody may be about to finish it.
+_TERM = """
+    SELECT {n}, numnode(to_tsquery(%s::regconfig, %s)) = 0, (
+        SELECT string_agg(int8send(api_id), '') FROM apis_apiwords WHERE vector @@ CASE
+            WHEN numnode(to_tsquery(%s::regconfig, %s)) = 0 THEN to_tsquery('simple', %s)
+            ELSE to_tsquery(%s::regconfig, %s)
+        END {among}
+    )
+"""
 
 
-def _find(index: Index, query: str) -> int:
-    """One statement. What was found before is kept; then only what changed since is asked about."""
+def _having_all(index: Index, terms: Sequence[str]) -> int:
+    """What has each of the terms; those that English texts have anyway count only where there is no other."""
+    found = _look_up(index, terms)
+    telling = [each.bits for each in found if not each.stop] or [each.bits for each in found]
+    bits = telling[0] if telling else 0
+    for other in telling[1:]:
+        bits &= other
+    return bits
+
+
+def _look_up(index: Index, terms: Sequence[str]) -> list[Found]:
+    """What each term finds: one statement for those that are new, one for what changed since the others were asked for."""
     with index.lock:
         edition = index.edition
-        kept, found = _kept.get(query, (-1, 0))
-        changed = index.changed_since(kept) if kept >= 0 else None
-    if changed == []:
-        return found
-    pks = _matching(query, changed)
+        known = {term: index.found[term] for term in terms if term in index.found}
+        oldest = min((found.edition for found in known.values()), default=edition)
+        changed = index.changed_since(oldest)
+    if changed is None:
+        known, changed = {}, []
+    fresh = _ask([term for term in terms if term not in known], None)
+    again = _ask(known, changed) if changed else {}
     with index.lock:
-        found = index.bits(pks) if changed is None else found & ~index.bits(changed) | index.bits(pks)
-        _kept[query] = edition, found
-        _kept.move_to_end(query)
-        if len(_kept) > KEPT_SEARCHES:
-            _kept.popitem(last=False)
+        for term, (stop, pks) in fresh.items():
+            known[term] = Found(edition, index.bits(pks), stop)
+        outdated = ~index.bits(changed) if again else -1
+        for term, (stop, pks) in again.items():
+            known[term] = Found(edition, known[term].bits & outdated | index.bits(pks), stop)
+        for term, found in known.items():
+            index.found[term] = found
+            index.found.move_to_end(term)
+        while len(index.found) > KEPT_TERMS:
+            index.found.popitem(last=False)
+    return [known[term] for term in terms]
+
+
+def _ask(terms: Iterable[str], among: list[int] | None) -> dict[str, tuple[bool, "array[int]"]]:
+    """term -> whether it is a word that says nothing, and primary keys; packed, for a common word has half of the catalog."""
+    asked = list(dict.fromkeys(terms))
+    if not asked:
+        return {}
+    part = _TERM.replace("{among}", "" if among is None else "AND api_id = ANY(%s)")
+    params: list[Any] = []
+    for term in asked:
+        params += [SEARCH_CONFIG, term] * 2 + [term, SEARCH_CONFIG, term]
+        params += [] if among is None else [among]
+    found = {}
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(part.replace("{n}", str(n)) for n in range(len(asked))), params)
+        for n, stop, packed in cursor.fetchall():
+            pks = array("q")
+            pks.frombytes(packed or b"")
+            pks.byteswap()
+            found[asked[n]] = stop, pks
     return found
 
 
-def _matching(query: str, among: list[int] | None) -> "array[int]":
-    """Primary keys; packed, for a common word matches half of the catalog."""
-    sql = "SELECT string_agg(int8send(id), '') FROM apis_api WHERE search @@ to_tsquery(%s::regconfig, %s)"
-    params: list[Any] = [SEARCH_CONFIG, query]
-    if among is not None:
-        sql, params = f"{sql} AND id = ANY(%s)", [*params, among]
-    pks = array("q")
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        pks.frombytes(cursor.fetchone()[0] or b"")
-    pks.byteswap()
-    return pks
-
-
 # ---- typing errors --------------------------------------------------------------------------------------------------
-def _corrected(words: list[str]) -> str:
-    """The query with each word or what may have been meant by it. Empty where nothing else can be meant."""
+def _corrected(words: list[str]) -> list[str]:
+    """For each word a term of it and what may have been meant by it. Empty where nothing else can be meant."""
     meant = {}
     for word, known in _alike(words).items():
         errors = {other: distance(word, other) for other in known}
@@ -127,9 +163,7 @@ def _corrected(words: list[str]) -> str:
             (other for other in known if errors[other] <= forgiven), key=lambda other: errors[other]
         )
         meant[word] = near[:MOST_CORRECTIONS]
-    if not any(meant.values()):
-        return ""
-    return " & ".join(_any_of(word, meant.get(word.lower(), [])) for word in words)
+    return [_any_of(word, meant.get(word.lower(), [])) for word in words] if any(meant.values()) else []
 
 
 def _any_of(word: str, others: list[str]) -> str:

@@ -11,7 +11,7 @@ from portal.errors import PorticoError
 from portal.kube import get_cluster
 from portal.locks import advisory_lock
 
-from . import sync
+from . import index, sync
 from .models import Change
 from .sync import Key, changes
 
@@ -44,6 +44,7 @@ def full_sync(self: Any, cluster_name: str | None = None) -> None:
     if not acquired:
         raise self.retry(countdown=BUSY_SECONDS)
     changes.forget_old()
+    index.forget_removed()
     for _ in range(changes.workers_missing(None)[0]):
         carry_changes.delay()
 

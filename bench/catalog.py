@@ -32,13 +32,13 @@ LISTS = (
     "/",
     "/?page=2",
     "/?type=rest",
-    "/?tag=money&plan=standard",
+    "/?tag=tag-3&plan=standard",
     "/?team=team-7&sort=updated",
     "/?environment=sandbox&status=published&page=3",
     "/?sort=newest&view=list",
     "/?page=4000",
 )
-REST_LISTS = ("/api/v1/apis/", "/api/v1/apis/?tag=money&type=rest", "/api/v1/apis/?team=team-7&sort=updated")
+REST_LISTS = ("/api/v1/apis/", "/api/v1/apis/?tag=tag-3&type=rest", "/api/v1/apis/?team=team-7&sort=updated")
 WORDS = [
     "orders",
     "payments",
@@ -55,18 +55,49 @@ WORDS = [
     "refund",
     "parcel",
 ]
+SYLLABLES = (
+    "ba",
+    "ce",
+    "di",
+    "fo",
+    "gu",
+    "ha",
+    "je",
+    "ki",
+    "lo",
+    "mu",
+    "na",
+    "pe",
+    "ri",
+    "so",
+    "tu",
+    "ve",
+    "wa",
+    "xi",
+    "yo",
+)
+RARER = 3000
 SEARCHES = tuple(
     f"/?q={text}"
     for text in ("orders", "paym", "ledger+tax", "stock+level", "ordres", "custmoer", "team+7", "zzz")
 )
 
 
+def vocabulary() -> list[str]:
+    """The most common first: an API has the first of them in half of all cases, the last in one of three thousand."""
+    chance = random.Random(5)
+    rarer = ("".join(chance.choices(SYLLABLES, k=chance.choice((2, 2, 3, 3, 4)))) for _ in range(RARER))
+    return list(dict.fromkeys([*WORDS, *rarer]))
+
+
 def _new_searches(count: int) -> tuple[str, ...]:
     """Words as people put them together, hardly any twice: one, two or three, some begun, some with a swapped letter."""
     chance = random.Random(11)
+    known = vocabulary()
+    shares = [1 / rank for rank in range(1, len(known) + 1)]
 
     def typed() -> str:
-        words = chance.sample(WORDS, chance.choice((1, 2, 2, 3)))
+        words = chance.choices(known, shares, k=chance.choice((1, 2, 2, 3)))
         how = chance.random()
         if how < 0.3:
             words[-1] = words[-1][: chance.randint(2, 4)]
@@ -121,13 +152,12 @@ def _measure(recorder: Recorder, env: dict[str, str]) -> None:
                 ("rest_list", REST_LISTS, ""),
                 ("signed_in_list", LISTS, reader),
             ):
-                goal = None if name == "search_new" else "<= 50"
-                _add(recorder, name, web.pid, _asking(port, asks, cookie), goal)
+                _add(recorder, name, web.pid, _asking(port, asks, cookie))
         finally:
             writer.terminate()
             writer.wait(10)
-        _add(recorder, "quiet_list", web.pid, _asking(port, LISTS), "<= 50")
-        _add(recorder, "quiet_search", web.pid, _asking(port, SEARCHES), "<= 50")
+        _add(recorder, "quiet_list", web.pid, _asking(port, LISTS))
+        _add(recorder, "quiet_search", web.pid, _asking(port, SEARCHES))
         recorder.add("web_rss_mb", max(_rss(pid) for pid in _workers(web.pid)), "MB")
         recorder.add(
             "empty_answer_p95_ms", percentile(_times(_asking(port, ("/healthz",))), 95), "ms", n=CALLS
@@ -139,10 +169,10 @@ def _measure(recorder: Recorder, env: dict[str, str]) -> None:
         web.wait(10)
 
 
-def _add(recorder: Recorder, name: str, pid: int, ask: Callable[[int], None], goal: str | None) -> None:
+def _add(recorder: Recorder, name: str, pid: int, ask: Callable[[int], None]) -> None:
     before = _cpu_ms(pid)
     took = _times(ask)
-    recorder.add(f"{name}_p95_ms", percentile(took, 95), "ms", goal=goal, n=CALLS)
+    recorder.add(f"{name}_p95_ms", percentile(took, 95), "ms", goal="<= 50", n=CALLS)
     recorder.add(f"{name}_cpu_ms", (_cpu_ms(pid) - before) / (CALLS + WARM_UP), "ms", n=CALLS)
 
 
@@ -232,24 +262,29 @@ def _wait(port: int, patience: float = 30.0) -> None:
 FILL = """
 SELECT setseed(0.7);
 INSERT INTO accounts_team (slug, name, personal, created_at)
-SELECT 'team-' || n, 'Team ' || n, false, now() FROM generate_series(0, 39) n;
+SELECT 'team-' || n, 'Team ' || n, false, now() FROM generate_series(0, 199) n;
 INSERT INTO apis_plan (slug, key, name, description, rate_requests, rate_seconds, burst, quota_period, approval,
     content_hash, cluster, kind, namespace, object_name, uid, generation)
 SELECT slug, slug, initcap(slug), '', n, 60, 5, '', 'manual', '', 'bench', 'Plan', '', slug, '', 1
 FROM unnest(ARRAY['free', 'standard', 'partner', 'restricted']) WITH ORDINALITY plan(slug, n);
 INSERT INTO apis_api (slug, cluster, namespace, key, name, summary, description, type, team_id, contact, visibility,
-    tags, search_text, created_at, updated_at)
-SELECT 'api-' || n, 'bench', 'team-' || n %% 40, 'api-' || n, initcap(w[1]) || ' ' || w[2] || ' ' || n,
-    concat_ws(' ', 'Reads and writes', w[3], w[4], w[5], w[6]) || '.', repeat('A paragraph about it. ', 60),
+    tags, created_at, updated_at)
+SELECT 'api-' || n, 'bench', team.slug, 'api-' || n, initcap(w[1]) || ' ' || w[2] || ' ' || n,
+    concat_ws(' ', 'Reads and writes', w[3], w[4], w[5], w[6], w[7], w[8]) || '.', repeat('A paragraph about it. ', 60),
     (ARRAY['rest', 'graphql', 'asyncapi', 'grpc', 'soap'])[1 + floor(random() * 5)], team.id, '',
-    CASE n %% 10 WHEN 0 THEN 'internal' WHEN 1 THEN 'team' ELSE 'public' END, t[1:2],
-    concat_ws(' ', w[1], w[2], 'api', w[3], w[4], w[5], w[6], team.name),
+    CASE n %% 10 WHEN 0 THEN 'internal' WHEN 1 THEN 'team' ELSE 'public' END,
+    ARRAY['tag-' || floor(power(300, random())), 'tag-' || floor(power(300, random()))],
     now() - n * interval '1 second', now() - n * interval '1 second'
-FROM generate_series(0, %(count)s - 1) n
-JOIN accounts_team team ON team.slug = 'team-' || n %% 40,
-LATERAL (SELECT array_agg(word ORDER BY random() + n * 0) AS w FROM unnest(%(words)s::text[]) word) AS words,
-LATERAL (SELECT array_agg(tag ORDER BY random() + n * 0) AS t FROM unnest(
-    ARRAY['money', 'commerce', 'logistics', 'personal-data', 'internal-only', 'beta']) tag) AS tags;
+FROM (
+    SELECT n, array_agg(word ORDER BY random()) AS w
+    FROM (
+        SELECT n, floor(power(%(known)s::int + 1, random()))::int AS rank
+        FROM generate_series(0, %(count)s - 1) n, generate_series(1, 8)
+    ) AS picked
+    JOIN unnest(%(words)s::text[]) WITH ORDINALITY AS words(word, rank) USING (rank)
+    GROUP BY n
+) AS named
+JOIN accounts_team team ON team.slug = 'team-' || n %% 200;
 INSERT INTO apis_apiversion (api_id, version, status, status_note, base_path, upstreams, security, mediation,
     presentation, stated_only, conditions, wants_approval, successor, deprecated_in_object, content_hash, stale,
     cluster, kind, namespace, object_name, uid, generation, discovered_at, seen_at, definition_url,
@@ -263,19 +298,23 @@ SELECT id, '1.0.0', CASE WHEN id %% 9 = 0 THEN 'deprecated' ELSE 'published' END
 FROM apis_api;
 INSERT INTO apis_apiversion_plans (apiversion_id, plan_id)
 SELECT version.id, plan.id FROM apis_apiversion version, apis_plan plan WHERE (version.id + plan.id) %% 4 < 2;
-UPDATE apis_api SET current_version_id = version.id,
-    search = setweight(to_tsvector('english', name), 'A') || setweight(to_tsvector('english', search_text), 'B')
-FROM apis_apiversion version WHERE version.api_id = apis_api.id;
+UPDATE apis_api SET current_version_id = version.id FROM apis_apiversion version WHERE version.api_id = apis_api.id;
 """
 
 
 def fill(count: int) -> None:
-    """`count` published APIs of forty teams with plans, tags and environments spread over them, always the same."""
+    """`count` published APIs of two hundred teams with plans, tags and environments spread over them, always the same."""
+    from apis import catalog
+    from apis.models import Api
+
+    words = vocabulary()
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         for statement in FILL.split(";\n"):
             # Only what has a place for it takes a parameter.
-            used = {"count": count, "words": WORDS} if "%(" in statement else {}
+            used = {"count": count, "words": words, "known": len(words)} if "%(" in statement else {}
             connection.execute(statement if used else statement.replace("%%", "%"), used or None)
+    catalog.index_names(list(Api.objects.values_list("pk", flat=True)))
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("VACUUM FULL ANALYZE")
 
 

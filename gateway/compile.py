@@ -89,9 +89,7 @@ def catalog() -> Catalog:
             status__in=[*ApiVersion.SERVED, Publication.BLOCKED],
         )
         .select_related("api")
-        .defer(
-            "conditions", "presentation", "stated_only", "api__search", "api__search_text", "api__description"
-        )
+        .defer("conditions", "presentation", "stated_only", "api__description")
         .order_by("pk")
     )
     routes = _routes(rows.values("pk"))

@@ -52,14 +52,6 @@ def _no_signing_keys_of_another_test() -> None:
     signing.forget()
 
 
-@pytest.fixture(autouse=True)
-def _no_catalog_of_another_test() -> None:
-    """Likewise the catalog's index, which a test's rollback would leave with rows that never were."""
-    from apis import index
-
-    index.forget()
-
-
 @pytest.fixture
 def consumer(db) -> User:
     """Maintains the team `consumers`."""

@@ -6,6 +6,7 @@ for any choice of filters and any reader. The rows of a page are read from the d
 """
 
 from .bits import Mask
-from .index import Index, Key, current, forget
+from .changes import forget_removed
+from .index import Found, Index, Key, current
 
-__all__ = ["Index", "Key", "Mask", "current", "forget"]
+__all__ = ["Found", "Index", "Key", "Mask", "current", "forget_removed"]

@@ -21,21 +21,25 @@ def bits_of(positions: Iterable[int], size: int) -> int:
 class Mask:
     """A set of positions to count within."""
 
-    def __init__(self, bits: int, size: int) -> None:
+    def __init__(self, bits: int) -> None:
         self.bits = bits
-        self._size = size
+        self._flags = b""
 
     @cached_property
     def count(self) -> int:
         return self.bits.bit_count()
 
-    @cached_property
-    def flags(self) -> bytes:
-        """One byte for each position: 1 where it is in the set."""
-        return f"{self.bits:0{self._size}b}".encode()[::-1].translate(_DIGIT_TO_FLAG)
+    def flags(self, size: int) -> bytes:
+        """One byte for each position below `size`, which none of the set passes: 1 where it is in the set.
+
+        Asked for again by an index that has grown since, it grows, too.
+        """
+        if len(self._flags) < size:
+            self._flags = f"{self.bits:0{size}b}".encode()[::-1].translate(_DIGIT_TO_FLAG)
+        return self._flags
 
     def __and__(self, bits: int) -> "Mask":
-        return Mask(self.bits & bits, self._size)
+        return Mask(self.bits & bits)
 
 
 class Postings:
@@ -80,15 +84,15 @@ class Postings:
             return self._bits
         return bits_of(self._few, max(self._few, default=0) + 1)
 
-    def within(self, mask: Mask) -> int:
-        """How many of them are in `mask`."""
+    def within(self, mask: Mask, size: int) -> int:
+        """How many of them are in `mask`; `size` is that of the index."""
         if self._few is None:
             return (self._bits & mask.bits).bit_count()
-        flags = mask.flags
+        flags = mask.flags(size)
         return sum(flags[position] for position in self._few)
 
-    def touches(self, mask: Mask) -> bool:
+    def touches(self, mask: Mask, size: int) -> bool:
         if self._few is None:
             return bool(self._bits & mask.bits)
-        flags = mask.flags
+        flags = mask.flags(size)
         return any(flags[position] for position in self._few)

@@ -1,12 +1,15 @@
 # ruff: noqa: S608  the statement is put together from our own names; every value is a parameter
 """What changed in the catalog since it was last read.
 
-Triggers stamp each row with the transaction that wrote it (`changed_in`, migration 0005). A row is new to a reader
-whose last snapshot does not see that transaction: this misses no late commit, whatever the order of commits was.
+Triggers stamp each row with the transaction that wrote it (`changed_in`, migrations 0005 and 0007). A row is new to a
+reader whose last snapshot does not see that transaction: this misses no late commit, whatever the order of commits was.
+What has no stamp is read with what has: a version's plans change in the transaction that saves the version, and a
+team's name is that of the last change of its APIs.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from sys import intern
 from typing import Any, NamedTuple
 
@@ -38,6 +41,9 @@ class Offer(NamedTuple):
 
 
 VALUED = ("type", "status", "plan", "environment", "team", "tag")
+REMEMBERED_SECONDS = 86400
+# Rows that are read at once.
+PART = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,8 @@ class Changes:
 
 _SINCE = """
     {table}.changed_in >= pg_snapshot_xmin(%(last)s::pg_snapshot)
-    AND {table}.changed_in <= pg_snapshot_xmax(pg_current_snapshot())
-    AND (
-        NOT pg_visible_in_snapshot({table}.changed_in, %(last)s::pg_snapshot)
-        OR {table}.changed_in = pg_current_xact_id_if_assigned()
-    )
+    AND {table}.changed_in < pg_snapshot_xmax(pg_current_snapshot())
+    AND NOT pg_visible_in_snapshot({table}.changed_in, %(last)s::pg_snapshot)
 """
 _API, _VERSION, _PLAN, _TEAM, _OFFER = (
     model._meta.db_table for model in (Api, ApiVersion, Plan, Team, ApiVersion.plans.through)
@@ -84,20 +87,41 @@ _ENTRIES = f"""
 """
 
 
-def since(last: str | None) -> Changes:
-    """Every API when `last` is None, else those that the snapshot `last` does not show as they are now."""
-    changed = _CHANGED if last else f"SELECT id FROM {_API}"
+# A restored, emptied or rebuilt table has another file, a server that takes over another start.
+_PLANS = f"""
+    SELECT concat_ws(' ', pg_postmaster_start_time(), pg_relation_filenode('{_API}'::regclass)),
+        pg_current_snapshot()::text, plan.id::text, plan.slug, plan.name, plan.withdrawn_at IS NULL
+    FROM (VALUES (1)) AS always LEFT JOIN {_PLAN} plan ON {{changed}}
+"""
+
+
+def since(last: str) -> Changes:
+    """The APIs that the snapshot `last` does not show as they are now."""
     with connection.cursor() as cursor:
         cursor.execute(
-            _ENTRIES.format(changed=changed), {"last": last, "visible": sorted(ApiVersion.VISIBLE)}
+            _ENTRIES.format(changed=_CHANGED), {"last": last, "visible": sorted(ApiVersion.VISIBLE)}
         )
         return _read(cursor)
+
+
+def everything() -> Changes:
+    """Every API; read in parts, since all their rows at once would take far more memory than what is kept of them."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(
+            _ENTRIES.format(changed=f"SELECT id FROM {_API}"), {"visible": sorted(ApiVersion.VISIBLE)}
+        )
+        return _read(chain.from_iterable(iter(lambda: cursor.fetchmany(PART), [])))
 
 
 def _read(rows: Iterable[tuple[Any, ...]]) -> Changes:
     entries, gone, teams, snapshot = [], [], {}, None
     # Most APIs have what others have, too: one tuple serves them all.
-    shared: dict[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]] = {}
+    shared: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+
+    def share(values: Iterable[Any]) -> tuple[Any, ...]:
+        kept = tuple(values)
+        return shared.setdefault(kept, kept)
+
     for changed_pk, pk, name, slug, created, updated, seen, on_sale, *valued, tags, current in rows:
         snapshot = current
         if pk is None:
@@ -106,26 +130,32 @@ def _read(rows: Iterable[tuple[Any, ...]]) -> Changes:
         kind, status, plans, environments, team_pk, team, team_name = valued
         if team:
             teams[team_pk] = team, team_name
-        values: tuple[tuple[str, ...], ...] = (
-            (intern(kind),),
-            (intern(status),),
-            tuple(plans),
-            tuple(environments),
-            (team,) if team else (),
-            tuple({*tags}),
+        values = (
+            share((intern(kind),)),
+            share((intern(status),)),
+            share(map(intern, sorted(plans))),
+            share(map(intern, sorted(environments))),
+            share((intern(team),) if team else ()),
+            share(map(intern, sorted({*tags}))),
         )
-        values = shared.setdefault(values, values)
-        entries.append(Entry(pk, name, slug, created, updated, intern(seen), on_sale, values))
+        entries.append(Entry(pk, name, slug, created, updated, intern(seen), on_sale, share(values)))
     return Changes(entries, gone, teams, snapshot)
 
 
-def plans_since(last: str | None) -> tuple[dict[str, Offer], str | None]:
-    """Primary key, as text, -> plan, of those that changed."""
-    where = f"WHERE {_SINCE.format(table=_PLAN)}" if last else ""
+def plans_since(last: str | None) -> tuple[str, str, dict[str, Offer]]:
+    """What tells this database from another that takes its place, a snapshot, and primary key, as text, -> changed plan."""
+    changed = _SINCE.format(table="plan") if last else "true"
+    with connection.cursor() as cursor:
+        cursor.execute(_PLANS.format(changed=changed), {"last": last})
+        rows = cursor.fetchall()
+    plans = {pk: Offer(slug, name, live) for _, _, pk, slug, name, live in rows if pk}
+    return rows[0][0], rows[0][1], plans
+
+
+def forget_removed() -> None:
+    """Take away the notes of deletions that no index still needs: one that has not looked for so long begins anew."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT id::text, slug, name, withdrawn_at IS NULL, pg_current_snapshot()::text FROM {_PLAN} {where}",
-            {"last": last},
+            "DELETE FROM apis_removed WHERE removed_at < now() - make_interval(secs => %s)",
+            [REMEMBERED_SECONDS],
         )
-        rows = cursor.fetchall()
-    return {pk: Offer(slug, name, live) for pk, slug, name, live, _ in rows}, rows[0][-1] if rows else None

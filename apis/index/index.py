@@ -1,10 +1,14 @@
 """Which APIs have what, and in which order they stand."""
 
+import time
 from bisect import bisect_left, bisect_right, insort
-from collections import Counter, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
 from itertools import chain, islice, takewhile
 from threading import RLock
+from typing import NamedTuple
+
+from django.db import connection
 
 from apis.models import Visibility
 from portal.accounts.models import Viewer
@@ -31,16 +35,29 @@ SORT_KEYS: Mapping[str, Callable[[Entry], Key]] = {
 }
 
 
+class Found(NamedTuple):
+    """What a term of a search matches. `stop`: it is a word that English texts have anyway."""
+
+    edition: int
+    bits: int
+    stop: bool
+
+
 class Index:
-    """Not for two threads at once: hold `lock` from `refresh` to the last use of what it found."""
+    """Not for two threads at once: hold `lock` while asking.
+
+    Between two questions the index may follow the database. What was found stays true of all that did not change: an API
+    keeps its position for good, and what is gone or new since is left out.
+    """
 
     def __init__(self) -> None:
         self.lock = RLock()
         # Counts changes; whoever keeps what was found asks for those after the number it keeps.
         self.edition = 0
-        self._clear()
-
-    def _clear(self) -> None:
+        # term -> what apis.search found for it, in which edition
+        self.found: OrderedDict[str, Found] = OrderedDict()
+        self._database = ""
+        self._looked = 0.0
         self._snapshot: str | None = None
         self._plans_snapshot: str | None = None
         self._entries: list[Entry | None] = []
@@ -59,13 +76,17 @@ class Index:
         return len(self._entries)
 
     # ---- following the database ------------------------------------------------------------------------------------
-    def refresh(self) -> None:
-        """Read what changed: two statements, whatever there is."""
+    def refresh(self) -> bool:
+        """Read what changed: two statements, whatever there is. False where another index has to begin from nothing."""
         with self.lock:
-            plans, snapshot = changes.plans_since(self._plans_snapshot)
-            self.plans |= plans
-            self._plans_snapshot = snapshot or self._plans_snapshot
-            read = changes.since(self._snapshot)
+            database, snapshot, plans = changes.plans_since(self._plans_snapshot)
+            if self._snapshot and (database != self._database or self._is_spent()):
+                return False
+            self._database, self._looked = database, time.monotonic()
+            if plans:
+                self.plans |= plans
+                self._plans_snapshot = snapshot
+            read = changes.since(self._snapshot) if self._snapshot else changes.everything()
             self._teams |= {pk: slug for pk, (slug, _) in read.teams.items()}
             self.team_names |= dict(read.teams.values())
             if self._snapshot is None:
@@ -73,6 +94,12 @@ class Index:
             elif read.entries or read.gone:
                 self._apply(read)
             self._snapshot = read.snapshot or self._snapshot
+            return True
+
+    def _is_spent(self) -> bool:
+        """Mostly empty positions, or so long unasked that deletions may have been forgotten."""
+        idle = time.monotonic() - self._looked
+        return self.size > 2 * self._all.count + BURST or idle > changes.REMEMBERED_SECONDS / 2
 
     def changed_since(self, edition: int) -> list[int] | None:
         """Primary keys of what changed after that edition; None when that is too long ago to tell."""
@@ -97,8 +124,7 @@ class Index:
             postings = self._postings[name].setdefault(value, Postings()) if name else self._visible[value]
             postings.fill(positions, self.size)
         self._sort()
-        self.edition += REMEMBERED + 1
-        self._recent = []
+        self.edition += 1
 
     def _apply(self, read: changes.Changes) -> None:
         touched = [*read.gone, *(entry.pk for entry in read.entries)]
@@ -164,13 +190,13 @@ class Index:
     def visible_to(self, user: Viewer) -> Mask:
         """What `Api.objects.visible_to(user)` gives; a test holds the two together."""
         if user.is_authenticated and user.is_admin:
-            return Mask(self._all.bits, self.size)
+            return Mask(self._all.bits)
         bits = self._visible[Visibility.PUBLIC].bits
         if user.is_authenticated:
             bits |= self._visible[Visibility.INTERNAL].bits
             own = teams_with(user, Permission.VIEW_SOURCE)
             bits |= self.having("team", (self._teams[pk] for pk in own if pk in self._teams))
-        return Mask(bits, self.size)
+        return Mask(bits)
 
     def bits(self, pks: Iterable[int]) -> int:
         """The APIs of these primary keys; what the index does not know is left out."""
@@ -186,14 +212,11 @@ class Index:
                 bits |= known[value].bits
         return bits
 
-    def mask(self, bits: int) -> Mask:
-        return Mask(bits, self.size)
-
     def ordered(
         self, mask: Mask, sort: str, start: int, stop: int | None, skip: AbstractSet[int] = frozenset()
     ) -> list[int]:
         """Primary keys of `mask` in that order, those of `skip` left out, from the `start`-th up to the `stop`-th."""
-        positions = filter(mask.flags.__getitem__, self._orders[sort])
+        positions = filter(mask.flags(self.size).__getitem__, self._orders[sort])
         if skip:
             skipped = {self._positions[pk] for pk in skip}
             positions = filter(lambda position: position not in skipped, positions)
@@ -209,7 +232,8 @@ class Index:
             walk: Iterable[int] = (order[n] for n in range(end - 1, -1, -1))
         else:
             walk = islice(order, bisect_right(order, at, key=key) if at else 0, None)
-        found = [(self._entry(n).pk, key(n)) for n in islice(filter(mask.flags.__getitem__, walk), limit)]
+        within = filter(mask.flags(self.size).__getitem__, walk)
+        found = [(self._entry(n).pk, key(n)) for n in islice(within, limit)]
         return found[::-1] if before else found
 
     def named(self, mask: Mask, text: str, most: int) -> list[int]:
@@ -217,20 +241,20 @@ class Index:
 
         Of the rest of a large mask only so many are looked at as takes no time.
         """
-        order = self._orders["name"]
+        order, flags = self._orders["name"], mask.flags(self.size)
         beginning_with: Key = (text,)
         begin = bisect_left(order, beginning_with, key=self._key(SORT_KEYS["name"]))
         beginning = takewhile(
             lambda n: self._entry(n).name.lower().startswith(text), islice(order, begin, None)
         )
         words = text.split()
-        first = islice(filter(mask.flags.__getitem__, order), LOOKED_AT)
+        first = islice(filter(flags.__getitem__, order), LOOKED_AT)
         having = (n for n in first if all(word in self._entry(n).name.lower() for word in words))
-        found = islice(chain(filter(mask.flags.__getitem__, beginning), having), most)
+        found = islice(chain(filter(flags.__getitem__, beginning), having), most)
         return [self._entry(n).pk for n in dict.fromkeys(found)]
 
     def pks(self, mask: Mask) -> list[int]:
-        return [self._entry(position).pk for position in _set(mask)]
+        return [entry.pk for entry in self._in(mask)]
 
     def counts(self, facet: str, mask: Mask, *, most: int, chosen: Iterable[str]) -> dict[str, int]:
         known = self._postings[facet]
@@ -244,39 +268,50 @@ class Index:
         for value, postings in sorted(known.items(), key=lambda item: -item[1].count):
             if postings.count <= least:
                 break
-            counted[value] = postings.within(mask)
+            counted[value] = postings.within(mask, self.size)
             if len(counted) >= most and len(counted) % most == 0:
                 least = counted.most_common(most)[-1][1]
         kept = {value: number for value, number in counted.most_common(most) if number}
-        return kept | {value: known[value].within(mask) if value in known else 0 for value in chosen}
+        return kept | {
+            value: known[value].within(mask, self.size) if value in known else 0 for value in chosen
+        }
 
     def _one_by_one(self, facet: str, mask: Mask) -> Counter[str]:
         at = VALUED.index(facet)
-        return Counter(value for position in _set(mask) for value in self._entry(position).values[at])
+        return Counter(value for entry in self._in(mask) for value in entry.values[at])
+
+    def _in(self, mask: Mask) -> Iterator[Entry]:
+        """What stands at the positions of `mask`, in no order; a position may have been emptied since."""
+        flags = mask.flags(self.size)
+        position = flags.find(1)
+        while position >= 0:
+            entry = self._entries[position]
+            if entry is not None:
+                yield entry
+            position = flags.find(1, position + 1)
 
     def distinct(self, facet: str, mask: Mask) -> int:
         if mask.count <= FEW:
             return len(self._one_by_one(facet, mask))
-        return sum(postings.touches(mask) for postings in self._postings[facet].values())
-
-
-def _set(mask: Mask) -> Iterator[int]:
-    flags = mask.flags
-    position = flags.find(1)
-    while position >= 0:
-        yield position
-        position = flags.find(1, position + 1)
+        return sum(postings.touches(mask, self.size) for postings in self._postings[facet].values())
 
 
 _index = Index()
+_replacing = RLock()
 
 
 def current() -> Index:
-    """This process's index. `refresh` it first."""
-    return _index
+    """The catalog as it is now: this process's index, brought up to date.
 
-
-def forget() -> None:
-    """Read everything anew at the next refresh."""
-    with _index.lock:
-        _index._clear()  # noqa: SLF001
+    Inside a transaction it is one of its own, from nothing: it may see what is never committed, or not yet.
+    """
+    global _index  # noqa: PLW0603  a process has one
+    if connection.in_atomic_block:
+        own = Index()
+        own.refresh()
+        return own
+    with _replacing:
+        if not _index.refresh():
+            _index = Index()
+            _index.refresh()
+        return _index

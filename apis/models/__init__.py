@@ -23,12 +23,14 @@ from .sync import (
     SyncRun,
     WatchState,
 )
+from .words import ApiWords
 
 __all__ = [
     "FORMAT_NAMES",
     "Api",
     "ApiType",
     "ApiVersion",
+    "ApiWords",
     "Backend",
     "Change",
     "ClusterAccess",

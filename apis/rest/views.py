@@ -62,7 +62,7 @@ class Apis(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Api]
         return (
             Api.objects.visible_to(self.request.user)
             .select_related("team", "current_version__document")
-            .defer("search", "search_text", "current_version__document__text")
+            .defer("current_version__document__text")
             .prefetch_related("current_version__plans")
         )
 

@@ -127,7 +127,6 @@ class Batch:
             )
             for name in catalog.PRESENTED:
                 setattr(api, name, row.presentation[name])
-            api.search_text = catalog.search_text(api)
             rows.append(api)
         return rows
 
