@@ -11,7 +11,7 @@ binary stay strings, numbers that are not finite stay strings, NUL and lone surr
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,13 @@ from portal.errors import Invalid
 MAX_BYTES = 20 * 1024 * 1024
 MAX_NODES = 1_000_000
 MAX_DEPTH = 200
+# What libyaml compares each new one with, and every tag after it.
+MAX_DIRECTIVES = 16
+# Real documents have 20 to 80 characters for each value, and none of a size that matters has less than 10.
+FREE_NODES = 100_000
+LEAST_CHARACTERS = 10
+# Of a long text each repetition by an alias costs what so many short ones do.
+NODE_CHARACTERS = 100
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
@@ -35,7 +42,8 @@ _KUBECTL_BOOLEANS = _BOOLEANS | {
     for lower in words
     for word in (lower, lower.capitalize(), lower.upper())
 }
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# What Postgres holds in no text.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SEPARATOR = re.compile(r"---(?=\s|$)")
 _BLANK = re.compile(r"\s*(#.*|%.*|\.\.\.)?$")
 
@@ -63,11 +71,13 @@ def load(
     text: str,
     *,
     max_bytes: int = MAX_BYTES,
-    max_nodes: int = MAX_NODES,
+    max_nodes: int | None = None,
     max_depth: int = MAX_DEPTH,
     kubectl: bool = False,
 ) -> Any:
     """Return the one document in `text` (None for an empty text). Raises BadYaml with the line.
+
+    `max_nodes` is how many values it may hold, keys included: `most_nodes` of the text where it is not given.
 
     Booleans are those of YAML 1.2 (so `NO` is a country) and integer keys stay integers. With `kubectl` the
     text is read as kubectl reads it: `yes` and `on` are booleans, and every key becomes a string.
@@ -78,12 +88,27 @@ def load(
             f"the text is larger than {max_bytes / 1024 / 1024:.3g} MB",
             remedy="Split it, or leave out examples.",
         )
+    if max_nodes is None:
+        max_nodes = most_nodes(text)
     if text.lstrip()[:1] in ("{", "["):
         try:
             return _load_json(text, max_nodes, max_depth)
         except json.JSONDecodeError:
             pass  # YAML's own flow style begins in the same way
     return _Builder(max_nodes, max_depth, kubectl=kubectl).build(text)
+
+
+def most_nodes(text: str) -> int:
+    """How many values a text of this length may hold, so that what is nearly all values is refused early."""
+    return min(FREE_NODES + len(text) // LEAST_CHARACTERS, MAX_NODES)
+
+
+def events(text: str) -> Iterator[yaml.Event]:
+    """What the parser finds in the text, one after the other. Raises yaml.YAMLError, and UnicodeError.
+
+    yaml.parse does the same and asks the parser twice for each.
+    """
+    return iter(_LOADER(text).get_event, None)
 
 
 def split(text: str) -> Iterator[Chunk]:
@@ -125,6 +150,8 @@ def check(value: Any, *, max_nodes: int = MAX_NODES, max_depth: int = MAX_DEPTH)
     while waiting:
         node, depth = waiting.pop()
         nodes += 1
+        if nodes > max_nodes:
+            raise _too_many(max_nodes, 0)
         if depth > max_depth:
             raise _too_deep(max_depth, 0)
         if isinstance(node, dict):
@@ -136,8 +163,6 @@ def check(value: Any, *, max_nodes: int = MAX_NODES, max_depth: int = MAX_DEPTH)
             waiting.extend((child, depth + 1) for child in node)
         elif isinstance(node, str):
             _check_storable(node, 0)
-    if nodes > max_nodes:
-        raise _too_many(max_nodes, 0)
 
 
 def _json_int(text: str) -> int | str:
@@ -151,7 +176,7 @@ def _json_float(text: str) -> float | str:
 
 def _check_storable(text: str, line: int) -> None:
     if not text.isascii() or "\x00" in text:
-        found = _UNSTORABLE.search(text)
+        found = UNSTORABLE.search(text)
         if found:
             raise BadYaml(
                 f"the character U+{ord(found.group()):04X} cannot be stored", line=line, remedy="Take it out."
@@ -164,7 +189,7 @@ def _too_deep(limit: int, line: int) -> BadYaml:
 
 def _too_many(limit: int, line: int) -> BadYaml:
     return BadYaml(
-        f"more than {limit:,} values once its aliases are expanded",
+        f"more than {limit:,} values once its aliases are expanded, too many for its length",
         line=line,
         remedy="Write repeated parts once, with $ref in place of YAML aliases.",
     )
@@ -173,10 +198,11 @@ def _too_many(limit: int, line: int) -> BadYaml:
 class _Open:
     """A mapping or sequence whose end has not come yet."""
 
-    __slots__ = ("anchor", "before", "key", "value")
+    __slots__ = ("anchor", "before", "is_mapping", "key", "value")
 
     def __init__(self, value: dict[Any, Any] | list[Any], anchor: str | None, before: int) -> None:
-        self.value = value
+        self.value: Any = value
+        self.is_mapping = isinstance(value, dict)
         self.anchor = anchor
         self.before = before
         self.key: Any = _NO_KEY
@@ -199,11 +225,25 @@ class _Builder:
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.documents = 0
         self.result: Any = None
+        self.takes: dict[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.MappingStartEvent: self._start,
+            yaml.SequenceStartEvent: self._start,
+            yaml.MappingEndEvent: self._end,
+            yaml.SequenceEndEvent: self._end,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._document,
+        }
 
     def build(self, text: str) -> Any:
+        if text.count("%TAG") > MAX_DIRECTIVES:
+            raise BadYaml("more %TAG directives than a text needs", remedy="Take them out.")
+        takes = self.takes
         try:
-            for event in yaml.parse(text, Loader=_LOADER):
-                self._take(event)
+            for event in events(text):
+                take = takes.get(type(event))
+                if take is not None:
+                    take(event)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             raise BadYaml(_sentence(error), line=mark.line + 1 if mark else 0) from None
@@ -215,37 +255,28 @@ class _Builder:
             raise BadYaml("the text is not valid Unicode") from None
         return self.result
 
-    def _take(self, event: yaml.Event) -> None:
-        if isinstance(event, yaml.ScalarEvent):
-            self._scalar(event)
-        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            self._start(event)
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            done = self.open.pop()
-            if done.anchor:
-                self.anchors[done.anchor] = (done.value, self.nodes - done.before)
-            self._place(done.value, event)
-        elif isinstance(event, yaml.AliasEvent):
-            self._alias(event)
-        elif isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            self.anchors = {}
-            if self.documents > 1:
-                raise BadYaml("more than one document where one is expected", line=_line(event))
+    def _document(self, event: yaml.DocumentStartEvent) -> None:
+        self.documents += 1
+        self.anchors = {}
+        if self.documents > 1:
+            raise BadYaml("more than one document where one is expected", line=_line(event))
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
-        self._count(1, event)
-        _check_storable(event.value, _line(event))
-        is_key = bool(self.open) and isinstance(self.open[-1].value, dict) and self.open[-1].key is _NO_KEY
+        text = event.value
+        nodes = 1 + len(text) // NODE_CHARACTERS
+        self._count(nodes, event)
+        if not text.isascii() or "\x00" in text:
+            _check_storable(text, _line(event))
+        is_key = bool(self.open) and self.open[-1].is_mapping and self.open[-1].key is _NO_KEY
         value = self._key(event) if is_key else self._resolve(event)
         if event.anchor:
-            self.anchors[event.anchor] = (value, 1)
+            self.anchors[event.anchor] = (value, nodes)
         self._place(value, event)
 
     def _start(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         expected = "map" if isinstance(event, yaml.MappingStartEvent) else "seq"
         if event.tag not in (None, "!", _TAG + expected):
-            raise BadYaml(f"the tag {event.tag} is not allowed", line=_line(event))
+            raise _bad_tag(event)
         if len(self.open) >= self.max_depth:
             raise _too_deep(self.max_depth, _line(event))
         if event.anchor:
@@ -254,10 +285,17 @@ class _Builder:
         self._count(1, event)
         self.open.append(_Open({} if expected == "map" else [], event.anchor, before))
 
+    def _end(self, event: yaml.MappingEndEvent | yaml.SequenceEndEvent) -> None:
+        done = self.open.pop()
+        if done.anchor:
+            self.anchors[done.anchor] = (done.value, self.nodes - done.before)
+        self._place(done.value, event)
+
     def _alias(self, event: yaml.AliasEvent) -> None:
         known = self.anchors.get(event.anchor or "")
         if known is None:
-            raise BadYaml(f"the alias *{event.anchor} stands for nothing that is complete", line=_line(event))
+            name = (event.anchor or "")[:100]
+            raise BadYaml(f"the alias *{name} stands for nothing that is complete", line=_line(event))
         self._count(known[1], event)
         self._place(known[0], event)
 
@@ -271,7 +309,7 @@ class _Builder:
             self.result = value
             return
         parent = self.open[-1]
-        if isinstance(parent.value, list):
+        if not parent.is_mapping:
             parent.value.append(value)
         elif parent.key is _NO_KEY:
             if value is not _MERGE and not isinstance(value, str | int):
@@ -286,6 +324,8 @@ class _Builder:
 
     def _key(self, event: yaml.ScalarEvent) -> Any:
         """Keys are text, as in JSON; a plain integer stays one (the answer codes of OpenAPI)."""
+        if event.tag and event.tag != "!" and not event.tag.startswith(_TAG):
+            raise _bad_tag(event)
         if event.value == "<<" and event.implicit[0]:
             return _MERGE
         if event.implicit[0] and not self.kubectl and event.value.isascii() and event.value.isdigit():
@@ -296,7 +336,7 @@ class _Builder:
     def _resolve(self, event: yaml.ScalarEvent) -> Any:
         text, tag = event.value, event.tag
         if tag and tag != "!":
-            return self._tagged(text, tag, _line(event))
+            return self._tagged(event)
         if not event.implicit[0]:
             return text
         return self._plain(text)
@@ -314,13 +354,13 @@ class _Builder:
                 return value if math.isfinite(value) else text
         return text
 
-    def _tagged(self, text: str, tag: str, line: int) -> Any:
-        name = tag.removeprefix(_TAG)
+    def _tagged(self, event: yaml.ScalarEvent) -> Any:
+        name = (event.tag or "").removeprefix(_TAG)
         if name in ("str", "binary", "timestamp"):
-            return text
+            return event.value
         if name in ("int", "float", "bool", "null"):
-            return self._plain(text)
-        raise BadYaml(f"the tag {tag} is not allowed", line=line)
+            return self._plain(event.value)
+        raise _bad_tag(event)
 
 
 def _merge(target: dict[Any, Any], value: Any, line: int) -> None:
@@ -331,6 +371,10 @@ def _merge(target: dict[Any, Any], value: Any, line: int) -> None:
             raise BadYaml("<< needs a mapping", line=line)
         for key, inherited in base.items():
             target.setdefault(key, inherited)
+
+
+def _bad_tag(event: yaml.NodeEvent) -> BadYaml:
+    return BadYaml(f"the tag {str(event.tag)[:100]} is not allowed", line=_line(event))
 
 
 def _line(event: yaml.Event) -> int:

@@ -103,11 +103,15 @@ def is_xml(text: str) -> bool:
 
 
 def check_size(text: str) -> None:
-    """Refuses text over 20 MB, before anything looks at it."""
+    """Refuses text over 20 MB or with characters that cannot be stored, before anything looks at it."""
     if len(text) > safeyaml.MAX_BYTES:
         raise safeyaml.BadYaml(
             "The definition is larger than 20 MB", remedy="Split it, or leave out examples."
         )
+    if found := safeyaml.UNSTORABLE.search(text):
+        character = f"the character U+{ord(found.group()):04X} cannot be stored"
+        line = text.count("\n", 0, found.start()) + 1
+        raise safeyaml.BadYaml(character, line=line, remedy="Take it out.")
 
 
 def release_of(data: dict[Any, Any]) -> str:

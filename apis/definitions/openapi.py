@@ -9,12 +9,11 @@ from typing import Any
 from apis.definitions.examples import examples_of_openapi
 from apis.definitions.parameters import PLACEHOLDER, Parameter, check_parameters, stated_parameters
 from apis.definitions.parsed import Definition, Operation, Server
-from apis.definitions.reader import LONGEST_LINE, LONGEST_NAME, MOST_SERVERS, Path, Reader
+from apis.definitions.reader import LONGEST_LINE, LONGEST_NAME, LONGEST_URL, MOST_SERVERS, Path, Reader
 from apis.definitions.refs import check_refs
 from apis.definitions.security import Declared, Schemes, all_scopes, declared_scopes, required_scopes
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-LONGEST_URL = 2000
 
 
 def parse_openapi(reader: Reader, release: str) -> Definition:

@@ -4,7 +4,13 @@ import re
 from collections.abc import Iterator
 
 from apis.definitions.parsed import Definition, Finding, Operation
-from apis.definitions.reader import LONGEST_NAME, LONGEST_PATH
+from apis.definitions.reader import (
+    LONGEST_NAME,
+    LONGEST_PATH,
+    MOST_FINDINGS,
+    MOST_OPERATIONS,
+    MOST_SCHEMAS,
+)
 from portal.safeyaml import BadYaml
 
 # Comments and strings first, so that nothing inside them counts. What is not closed runs on, so that no text is looked at twice.
@@ -16,7 +22,9 @@ SIGN = re.compile(
     r"^[ \t]*(?:syntax\s*=\s*[\"']proto[23]|edition\s*=|service\s+\w+\s*\{|package\s+[\w.]+\s*;)",
     re.MULTILINE,
 )
-MOST_TOKENS = 2_000_000
+# Every token takes three characters at least, blanks and numbers counted, where people write.
+FREE_TOKENS = 100_000
+TOKEN_CHARACTERS = 3
 REMEDY = "Mend the protobuf text."
 
 Token = tuple[str, int]
@@ -36,7 +44,7 @@ def parse_protobuf(text: str) -> Definition:
         findings.append(Finding("no-operations", "The text has no service with a method", 1))
     return Definition(
         format=f"protobuf-{reading.release}",
-        title=reading.services[0] if reading.services else reading.package,
+        title=reading.title or reading.package,
         operations=tuple(reading.operations.values()),
         findings=tuple(findings),
         schemas=tuple(reading.schemas),
@@ -47,9 +55,10 @@ def statements(text: str) -> Iterator[tuple[list[str], str, int]]:
     """Each statement as (words, what ends it: one of `;{}`, line from 1). Comments are left out."""
     words: list[str] = []
     line, seen = 1, 0
+    most = FREE_TOKENS + len(text) // TOKEN_CHARACTERS
     for count, match in enumerate(TOKEN.finditer(text)):
-        if count > MOST_TOKENS:
-            raise BadYaml("The protobuf text is too long", remedy="Split it.")
+        if count > most:
+            raise BadYaml("The protobuf text has too many tokens for its length", remedy="Split it.")
         word = match.group()
         if word.startswith(("//", "/*")):
             continue
@@ -69,7 +78,7 @@ class _Reading:
         self.text = text
         self.release = "2"  # what a text without `syntax` is
         self.package = ""
-        self.services: list[str] = []
+        self.title = ""
         self.schemas: dict[str, None] = {}
         self.operations: dict[str, Operation] = {}
         self.findings: list[Finding] = []
@@ -102,8 +111,8 @@ class _Reading:
             self.package = name[:LONGEST_NAME]
         elif kind == ["service"] and end == "{" and name:
             self.service = name[:LONGEST_NAME]
-            self.services.append(self.service)
-        elif kind in (["message"], ["enum"]) and name:
+            self.title = self.title or self.service
+        elif kind in (["message"], ["enum"]) and name and len(self.schemas) < MOST_SCHEMAS:
             self.schemas[name[:LONGEST_NAME]] = None
 
     def _method(self, words: list[str], line: int) -> None:
@@ -115,12 +124,15 @@ class _Reading:
             )
         elif path in self.operations:
             self._find("duplicate-operation", f"RPC {path} is described more than once", line)
+        elif len(self.operations) >= MOST_OPERATIONS:
+            message = f"The text has more than {MOST_OPERATIONS:,} methods; the others are left out"
+            self._find("too-many-operations", message, line)
         else:
             name = f"{self.service}.{words[1]}"[:LONGEST_NAME]
             self.operations[path] = Operation("RPC", path, name, streaming(words))
 
     def _find(self, code: str, message: str, line: int) -> None:
-        if len(self.findings) < 100:
+        if len(self.findings) < MOST_FINDINGS:
             self.findings.append(Finding(code, message, line))
 
 

@@ -18,6 +18,7 @@ MOST_SERVERS = 100
 LONGEST_TEXT = 20_000
 LONGEST_PATH = 500
 LONGEST_LINE = 300
+LONGEST_URL = 2000
 LONGEST_NAME = 200
 LONGEST_MESSAGE = 1000
 # Real documents go from one reference to another once or twice.

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from apis.definitions.parsed import Definition, Finding, Operation, Server
-from apis.definitions.reader import LONGEST_LINE, LONGEST_NAME, LONGEST_TEXT, MOST_FINDINGS
+from apis.definitions.reader import (
+    LONGEST_LINE,
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    LONGEST_URL,
+    MOST_FINDINGS,
+    MOST_OPERATIONS,
+    MOST_SCHEMAS,
+    MOST_SERVERS,
+)
 from portal.safeyaml import BadYaml
 
 WSDL = "http://schemas.xmlsoap.org/wsdl/"
@@ -16,7 +25,8 @@ SOAP = ("http://schemas.xmlsoap.org/wsdl/soap/", "http://schemas.xmlsoap.org/wsd
 XSD = "http://www.w3.org/2001/XMLSchema"
 REMEDY = "Mend the WSDL document."
 MAX_DEPTH = 200
-MOST_OPERATIONS = 20_000
+# Expat writes the address of its namespace out before each name.
+LONGEST_QUALIFIED = 1000
 
 
 def parse_wsdl(text: str) -> Definition:
@@ -78,6 +88,8 @@ class _Reading:
             raise BadYaml("This XML is not WSDL 1.1", line=self.line, remedy=REMEDY)
         if len(self.open) >= MAX_DEPTH:
             raise BadYaml(f"nested more than {MAX_DEPTH} levels deep", line=self.line)
+        if len(name) > LONGEST_QUALIFIED or any(len(key) > LONGEST_QUALIFIED for key in attributes):
+            raise BadYaml("a name, with its namespace, is too long", line=self.line, remedy=REMEDY)
         namespace, _, local = name.rpartition(" ")
         if namespace == WSDL:
             self._start_wsdl(local, attributes)
@@ -96,9 +108,9 @@ class _Reading:
         if self.open[-1:] != [f"{WSDL} documentation"]:
             return
         if self.stated is not None:
-            self.stated.description = (self.stated.description + text)[:LONGEST_TEXT]
+            self.stated.description = appended(self.stated.description, text)
         elif len(self.open) == 2:
-            self.description = (self.description + text)[:LONGEST_TEXT]
+            self.description = appended(self.description, text)
 
     def definition(self) -> Definition:
         # A binding names what its port type describes.
@@ -143,16 +155,25 @@ class _Reading:
     def _start_soap(self, local: str, attributes: dict[str, str]) -> None:
         if local == "operation" and self.stated is not None:
             self.stated.action = self.stated.action or attributes.get("soapAction", "")
-        elif local == "address" and attributes.get("location") and len(self.servers) < MOST_FINDINGS:
-            self.servers[attributes["location"][:LONGEST_TEXT]] = None
+        elif local == "address" and attributes.get("location") and len(self.servers) < MOST_SERVERS:
+            self.servers[attributes["location"][:LONGEST_URL]] = None
 
     def _start_schema(self, local: str, attributes: dict[str, str]) -> None:
         if self.open[-1:] != [f"{XSD} schema"]:
             return
         if local in ("import", "include") and "schemaLocation" in attributes:
             self._import(attributes["schemaLocation"])
-        elif local in ("element", "complexType", "simpleType") and "name" in attributes:
+        elif local in ("element", "complexType", "simpleType") and len(self.schemas) < MOST_SCHEMAS:
+            self._name(attributes)
+
+    def _name(self, attributes: dict[str, str]) -> None:
+        if "name" in attributes:
             self.schemas[attributes["name"][:LONGEST_NAME]] = None
 
     def _import(self, location: str) -> None:
         self.find("external-ref", f"The import of {location[:200]} leaves the document and is not followed")
+
+
+def appended(before: str, text: str) -> str:
+    """A description with more text, no longer than it may be."""
+    return before if len(before) >= LONGEST_TEXT else (before + text)[:LONGEST_TEXT]
