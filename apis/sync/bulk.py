@@ -5,35 +5,54 @@ version is `definition_pending`, and the gateway does not serve it. Whatever is 
 alone, where one object at a time is compared, refused and explained.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+import logging
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 
 from apis.models import ApiVersion
-from apis.sources import DefinitionText, PublishedApi, Reading, source_of
+from apis.sources import PublishedApi, Reading, source_of
 from portal.errors import PorticoError
-from portal.kube import Cluster, Kind, KubeObject
+from portal.kube import Cluster, KubeObject, Page
 from portal.locks import transaction_lock
 
-from . import changes, copying, marks, versions
-from .compare import Key, fingerprint
+from . import changes, copying, marks, problems
+from .ahead import Ahead
+from .compare import Key
 from .dependencies import Needed
 from .listed import Listed, pages
-from .refresh import KINDS, read, ref_of
+from .refresh import KINDS, read
 from .surroundings import Surroundings
 
+logger = logging.getLogger(__name__)
 
-@dataclass
+
+@dataclass(slots=True)
 class Found:
-    """One object of a page, read."""
+    """One object of a page, read. `new` is what is written of it, None where the queue has to decide."""
 
     key: Key
     obj: KubeObject
     reading: Reading
     needed: dict[Needed, str]
+    new: copying.New | None = None
+
+    @property
+    def entries(self) -> list[PublishedApi]:
+        return [entry for entry in self.reading.published if isinstance(entry, PublishedApi)]
+
+
+@dataclass(slots=True)
+class Part:
+    """The objects of a page that are wanted, read, and the surroundings by which they were."""
+
+    around: Surroundings
+    found: list[Found]
+    unreadable: list[Key]
 
 
 @dataclass
@@ -80,101 +99,123 @@ def split(keys: Sequence[Key]) -> tuple[list[Key], list[Key]]:
 
 def load(cluster: Cluster, keys: Sequence[Key], began: datetime) -> Counter[str]:
     """Bring these objects in, kind by kind and page by page. Each page is a transaction; an interrupted load goes on."""
-    counts: Counter[str] = Counter()
-    by_kind: dict[Kind, set[Key]] = defaultdict(set)
-    for key in keys:
-        by_kind[KINDS[key.kind]].add(key)
-    look_up, room = Listed(cluster), Room()
-    for kind, wanted in sorted(by_kind.items(), key=lambda item: str(item[0])):
-        for page in pages(cluster, kind):
-            found = [
-                _read(obj, look_up)
-                for obj in page.objects
-                if Key(str(kind), obj.namespace, obj.name) in wanted
-            ]
-            if found:
-                counts += _store(cluster, found, room, began)
-                wanted -= {one.key for one in found}
-        if wanted:  # gone again, or without a name: the queue finds out
-            changes.note(cluster.name, sorted(wanted), background=True)
+    wanted = set(keys)
+    kinds = sorted({KINDS[key.kind] for key in keys}, key=str)
+    counts, came = store(cluster, (page for kind in kinds for page in pages(cluster, kind)), began, wanted)
+    # Gone again, or without a name: the queue finds out.
+    changes.note(cluster.name, sorted(wanted - came), background=True)
     return counts
 
 
-def _read(obj: KubeObject, look_up: Listed) -> Found:
-    key = Key(str(obj.kind), obj.namespace, obj.name)
+def store(
+    cluster: Cluster, listing: Iterable[Page], began: datetime, wanted: Container[Key] | None = None
+) -> tuple[Counter[str], set[Key]]:
+    """Bring the objects of the pages in, those that are wanted or (None) all.
+
+    Three things go on at once: a page is fetched, the one before it is read, and the one before that is stored.
+    Returns what was done, and which objects came.
+    """
+    counts, came = Counter[str](), set[Key]()
+    with closing(Listed(cluster)) as look_up, Ahead(listing) as fetched:
+        around = Surroundings(cluster.name)
+        with Ahead(_parts(fetched, look_up, around, wanted)) as parts:
+            room = Room()
+            for part in parts:
+                keys = [*(one.key for one in part.found), *part.unreadable]
+                came.update(keys)
+                try:
+                    counts["created"] += _store(cluster.name, part, room, began)
+                except (DataError, IntegrityError) as error:
+                    # One of them holds what cannot be stored: the queue finds out which, and says why.
+                    logger.warning("cluster %s, a page for the queue: %s", cluster.name, error)
+                    changes.note(cluster.name, keys, background=True)
+    return +counts, came
+
+
+def _parts(
+    listing: Iterable[Page], look_up: Listed, around: Surroundings, wanted: Container[Key] | None
+) -> Iterator[Part]:
+    for page in listing:
+        kind = str(page.kind)
+        unreadable = [Key(kind, entry.namespace, entry.name) for entry in page.unreadable if entry.name]
+        found = [
+            _read(obj, look_up, around)
+            for obj in page.objects
+            if wanted is None or Key(kind, obj.namespace, obj.name) in wanted
+        ]
+        yield Part(around, found, [key for key in unreadable if wanted is None or key in wanted])
+
+
+def _read(obj: KubeObject, look_up: Listed, around: Surroundings) -> Found:
     source = source_of(obj.kind)
     noting = look_up.noting()
     try:
         reading = read(source, obj, noting) if source else Reading()
     except PorticoError:
         reading = Reading()  # what it needs cannot be read now: the queue tries again
-    return Found(key, obj, reading, noting.versions)
+    found = Found(Key(str(obj.kind), obj.namespace, obj.name), obj, reading, noting.versions)
+    found.new = _new(found, around)
+    return found
+
+
+def _new(found: Found, around: Surroundings) -> copying.New | None:
+    """What is written of an object that publishes APIs and nothing else, and of which nothing is wrong."""
+    reading, entries, obj = found.reading, found.entries, found.obj
+    if not entries or reading.problems or len(entries) < len(reading.published) or not _fit(entries):
+        return None
+    try:
+        return copying.New(
+            ref=entries[0].ref,
+            versions=[copying.Version.of(entry, around) for entry in entries],
+            needed=found.needed,
+            problems=problems.by_field(said for entry in entries for said in around.problems(entry)),
+            mark=marks.mark(obj.resource_version, found.needed, found.key, around),
+            resource_version=obj.resource_version,
+        )
+    except ValueError:  # it holds what no text can
+        return None
+
+
+def _fit(entries: Sequence[PublishedApi]) -> bool:
+    """Whether none of the object's own base paths is in the way of another one."""
+    room = Room()
+    for entry in entries if len(entries) > 1 else ():
+        if not room.has(entry.base_path):
+            return False
+        room.take(entry.base_path)
+    return True
 
 
 @transaction.atomic
-def _store(cluster: Cluster, found: Sequence[Found], room: Room, began: datetime) -> Counter[str]:
+def _store(cluster: str, part: Part, room: Room, began: datetime) -> int:
     """The page's new objects into the catalog, and all of them into the queue."""
     # What two objects cannot both have is decided by one at a time.
     transaction_lock("apis.sync")
     room.look()
-    around = Surroundings(cluster.name)
-    keys = [one.key for one in found]
+    around = Surroundings(cluster)
+    if around != part.around:  # somebody granted something meanwhile
+        for one in part.found:
+            one.new = _new(one, around)
+    keys = [one.key for one in part.found]
     # What changed since the lists were made is the queue's: its object may be gone again.
-    late = changes.noticed_since(cluster.name, began, keys) | copying.held(cluster.name, keys)
-    fresh = [one for one in found if one.key not in late]
-    batch = copying.Batch(cluster.name, around)
-    for one in _without_known(cluster.name, fresh):
-        _add(batch, one, room, around)
-    changes.note(cluster.name, keys, background=True)
-    return Counter({"created": batch.write()}) if batch else Counter()
+    late = changes.noticed_since(cluster, began, keys) | copying.held(cluster, keys)
+    batch = copying.Batch(cluster)
+    for one in _without_known(cluster, [one for one in part.found if one.key not in late]):
+        if all(room.has(entry.base_path) for entry in one.entries):
+            for entry in one.entries:
+                room.take(entry.base_path)
+            batch.objects += [one.new] if one.new else []
+    changes.note(cluster, [*keys, *part.unreadable], background=True)
+    return batch.write()
 
 
 def _without_known(cluster: str, found: Iterable[Found]) -> list[Found]:
-    """Objects that publish APIs and nothing else, of which the catalog has no entry by that key, withdrawn or not."""
-    plain = [
-        one
-        for one in found
-        if one.reading.published
-        and not one.reading.problems
-        and all(isinstance(entry, PublishedApi) for entry in one.reading.published)
-    ]
-    wanted = {
-        (one.key.namespace, entry.key)
-        for one in plain
-        for entry in one.reading.published
-        if isinstance(entry, PublishedApi)
-    }
-    taken = copying.taken_keys(cluster, wanted)
-    twice = Counter(
-        (one.key.namespace, entry.key)
-        for one in plain
-        for entry in one.reading.published
-        if isinstance(entry, PublishedApi)
-    )
+    """Those that can be written, and of which the catalog has no entry by that key, withdrawn or not."""
+    wanted = {one.key: [(one.key.namespace, entry.key) for entry in one.entries] for one in found if one.new}
+    places = Counter(place for each in wanted.values() for place in each)
+    taken = copying.taken_keys(cluster, places)
     return [
         one
-        for one in plain
-        if all(
-            isinstance(entry, PublishedApi)
-            and (one.key.namespace, entry.key) not in taken
-            and twice[one.key.namespace, entry.key] == 1
-            for entry in one.reading.published
-        )
+        for one in found
+        if one.new and all(place not in taken and places[place] == 1 for place in wanted[one.key])
     ]
-
-
-def _add(batch: copying.Batch, one: Found, room: Room, around: Surroundings) -> None:
-    entries = [entry for entry in one.reading.published if isinstance(entry, PublishedApi)]
-    paths = [entry.base_path for entry in entries]
-    if not all(room.has(path) for path in paths) or len(set(paths)) < len(paths):
-        return
-    ref = ref_of(one.obj.cluster, one.key, one.obj)
-    for entry in entries:
-        room.take(entry.base_path)
-        row = ApiVersion(version=entry.version, definition_pending=True)
-        event = versions.fill(row, entry, around, fingerprint(entry, (), around))
-        text = entry.definition if isinstance(entry.definition, DefinitionText) else None
-        batch.add(entry, row, event, text.text if text else None, around.problems(entry))
-    batch.remember(
-        ref, one.needed, entries, marks.mark(one.obj.resource_version, one.needed, one.key, around)
-    )

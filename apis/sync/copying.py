@@ -2,22 +2,28 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Self
 
+import msgspec
 from django.db import connection, models
 from django.utils import timezone
 from django.utils.text import slugify
-from psycopg.types.json import Jsonb
 
 from apis import catalog
 from apis.models import Api, ApiVersion, Dependency, Document, SeenObject, SyncProblem
-from apis.sources import ObjectRef, Problem, PublishedApi
+from apis.sources import DefinitionText, ObjectRef, PublishedApi
 from portal.accounts.audit import SYSTEM
 from portal.accounts.models import AuditEvent
 
-from .compare import Key
-from .dependencies import PLAN, Needed, row_of
+from . import problems, versions
+from .compare import Key, fingerprint
+from .dependencies import PLAN, Needed
 from .surroundings import Surroundings
+
+# Who has the row: its object, or that which needs another one.
+PLACE = ("cluster", "kind", "namespace", "object_name")
+OWNER = ("cluster", "owner_kind", "owner_namespace", "owner_name")
 
 
 def held(cluster: str, keys: Iterable[Key]) -> set[Key]:
@@ -35,197 +41,261 @@ def taken_keys(cluster: str, wanted: Iterable[tuple[str, str]]) -> set[tuple[str
     return set(rows.order_by().values_list("namespace", "key"))
 
 
+@dataclass(slots=True)
+class Version:
+    """One new version of a new Api, ready to be written but for its numbers and its slug."""
+
+    published: PublishedApi
+    columns: dict[str, Any]
+    presentation: dict[str, Any]
+    event: str
+    slug: str
+    team: int | None
+    plans: set[int]
+
+    @classmethod
+    def of(cls, published: PublishedApi, around: Surroundings) -> Self:
+        """Raises ValueError where it holds what no text can."""
+        columns, event = versions.columns(published, around, fingerprint(published, (), around))
+        presentation = columns["presentation"]
+        for name in versions.JSON_COLUMNS & columns.keys():
+            columns[name] = _json(columns[name])
+        grant = around.grants.get(published.ref.namespace)
+        plans = {around.plan(published.ref.namespace, name) for name in published.plans}
+        return cls(
+            published,
+            columns,
+            presentation,
+            event,
+            _slug(published.key),
+            grant.team_id if grant else None,
+            {plan.pk for plan in plans if plan is not None},
+        )
+
+
+@dataclass(slots=True)
+class New:
+    """What is written of one object: its versions, what it was read with, what is wrong with it, its mark."""
+
+    ref: ObjectRef
+    versions: list[Version]
+    needed: Iterable[Needed]
+    problems: dict[str, dict[str, str]]
+    mark: str
+    resource_version: str
+
+
+@dataclass
 class Batch:
-    """The rows of one page; `write` brings them into the transaction that is open."""
+    """The objects of one page; `write` brings them into the transaction that is open."""
 
-    def __init__(self, cluster: str, around: Surroundings) -> None:
-        self._cluster = cluster
-        self._around = around
-        self._versions: list[ApiVersion] = []
-        self._published: list[PublishedApi] = []
-        self._events: list[str] = []
-        self._documents: list[Document] = []
-        self._problems: list[SyncProblem] = []
-        self._needed: list[Dependency] = []
-        self._seen: list[SeenObject] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._versions)
-
-    def add(
-        self,
-        published: PublishedApi,
-        row: ApiVersion,
-        event: str,
-        text: str | None,
-        problems: Sequence[Problem],
-    ) -> None:
-        """One new version of a new Api, with the text of its definition, not parsed, if it has one."""
-        self._versions.append(row)
-        self._published.append(published)
-        self._events.append(event)
-        if text is not None:
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            self._documents.append(Document(version=row, sha256=digest, text=text))
-        ref, now = published.ref, timezone.now()
-        self._problems += [
-            SyncProblem(
-                cluster=ref.cluster, kind=ref.kind, namespace=ref.namespace, object_name=ref.name,
-                uid=ref.uid, generation=ref.generation, field=problem.field[:200], message=problem.message[:2000],
-                remedy=problem.remedy[:1000], origin=problem.origin[:500], last_seen_at=now,
-            )
-            for problem in problems
-        ]  # fmt: skip
-
-    def remember(
-        self, ref: ObjectRef, needed: Iterable[Needed], entries: Iterable[PublishedApi], mark: str
-    ) -> None:
-        """What the object was read with, and its mark."""
-        plans = {Needed(PLAN, "", name) for entry in entries for name in entry.plans}
-        self._needed += [row_of(ref, other) for other in {*needed, *plans}]
-        self._seen.append(
-            SeenObject(
-                cluster=ref.cluster, kind=ref.kind, namespace=ref.namespace, object_name=ref.name,
-                uid=ref.uid, generation=ref.generation, mark=mark,
-            )
-        )  # fmt: skip
+    cluster: str
+    objects: list[New] = field(default_factory=list)
 
     def write(self) -> int:
         """How many versions there are now that were not there before."""
-        apis = self._apis()
-        _number(ApiVersion, self._versions)
-        _number(Api, apis)
-        for api, row in zip(apis, self._versions, strict=True):
-            row.api_id, api.current_version_id = api.pk, row.pk
-        for document in self._documents:
-            document.version_id = document.version.pk
-        _copy(Api, apis)
-        _copy(ApiVersion, self._versions)
-        _copy(Document, self._documents)
-        _copy(ApiVersion.plans.through, list(self._offers()))
-        _copy(AuditEvent, list(self._audit(apis)))
+        found = [version for new in self.objects for version in new.versions]
+        if not found:
+            return 0
+        numbers = _numbers(len(found))
+        slugs = self._slugs(found)
         self._forget_former()
-        _copy(SyncProblem, self._problems)
-        _copy(Dependency, self._needed)
-        _copy(SeenObject, self._seen)
-        catalog.index_names([api.pk for api in apis])
-        return len(self._versions)
+        self._write_versions(found, numbers, slugs)
+        self._write_objects()
+        catalog.index_names([api for api, _ in numbers])
+        return len(found)
 
-    def _apis(self) -> list[Api]:
-        slugs = self._slugs()
-        rows = []
-        for published, row, slug in zip(self._published, self._versions, slugs, strict=True):
-            ref = published.ref
-            grant = self._around.grants.get(ref.namespace)
-            api = Api(
-                slug=slug,
-                cluster=ref.cluster,
-                namespace=ref.namespace,
-                key=published.key,
-                team=grant.team if grant else None,
-                updated_at=timezone.now(),
-            )
-            for name in catalog.PRESENTED:
-                setattr(api, name, row.presentation[name])
-            rows.append(api)
-        return rows
-
-    def _slugs(self) -> list[str]:
-        """As `catalog.free_slug` chooses them, for all at once."""
-        wishes = [
-            [slugify(wish)[: catalog.SLUG_LENGTH].strip("-") or "api" for wish in (p.key, f"{p.key}-{p.ref.namespace}")]
-            for p in self._published
-        ]  # fmt: skip
-        taken = set(
-            Api.objects.filter(slug__in={slug for pair in wishes for slug in pair}).values_list(
-                "slug", flat=True
-            )
+    def _write_versions(
+        self, found: Sequence[Version], numbers: Sequence[tuple[int, int]], slugs: Sequence[str]
+    ) -> None:
+        rows = list(zip(found, numbers, slugs, strict=True))
+        now = timezone.now()
+        _copy(
+            Api,
+            ("id", "current_version", "slug", "cluster", "namespace", "key", "team", *catalog.PRESENTED),
+            (
+                (
+                    *(
+                        api,
+                        number,
+                        slug,
+                        self.cluster,
+                        version.published.ref.namespace,
+                        version.published.key,
+                    ),
+                    *(version.team, *(version.presentation[name] for name in catalog.PRESENTED)),
+                )
+                for version, (api, number), slug in rows
+            ),
         )
+        _copy(
+            ApiVersion,
+            ("id", "api", "version", "definition_pending", *found[0].columns),
+            (
+                (number, api, version.published.version, True, *version.columns.values())
+                for version, (api, number), _ in rows
+            ),
+        )
+        _copy(
+            Document,
+            ("version", "sha256", "text", "created_at"),
+            (
+                (number, hashlib.sha256(text.encode()).hexdigest(), text, now)
+                for version, (_, number), _ in rows
+                if (text := _text(version.published)) is not None
+            ),
+        )
+        _copy(
+            ApiVersion.plans.through,
+            ("apiversion", "plan"),
+            ((number, plan) for version, (_, number), _ in rows for plan in version.plans),
+        )
+        _copy(
+            AuditEvent,
+            ("event", "by_name", "team", "target_type", "target_id", "target_name", "data"),
+            (
+                (
+                    f"version_{version.event}",
+                    SYSTEM,
+                    version.team,
+                    ApiVersion._meta.label,
+                    f"{slug}/{version.published.version}",
+                    f"{version.presentation['name']} {version.published.version}"[:254],
+                    _json(_told(version.published.ref)),
+                )
+                for version, _, slug in rows
+            ),
+        )
+
+    def _write_objects(self) -> None:
+        seen = ("uid", "generation")
+        _copy(
+            SeenObject,
+            (*PLACE, *seen, "mark", "resource_version"),
+            (
+                (*_place(new.ref), new.ref.uid, new.ref.generation, new.mark, new.resource_version)
+                for new in self.objects
+            ),
+        )
+        _copy(
+            Dependency,
+            (*OWNER, "kind", "namespace", "name"),
+            ((*_place(new.ref), *other) for new in self.objects for other in _all_needed(new)),
+        )
+        _copy(
+            SyncProblem,
+            (*PLACE, *seen, "field", *problems.SHOWN),
+            (
+                (*_place(new.ref), new.ref.uid, new.ref.generation, name, *(said[part] for part in problems.SHOWN))
+                for new in self.objects
+                for name, said in new.problems.items()
+            ),
+        )  # fmt: skip
+
+    def _slugs(self, found: Sequence[Version]) -> list[str]:
+        """As `catalog.free_slug` chooses them, for all at once."""
+        taken = _taken_slugs(version.slug for version in found)
+        seconds = {
+            position: _slug(f"{version.published.key}-{version.published.ref.namespace}")
+            for position, version in enumerate(found)
+            if version.slug in taken
+        }
+        taken |= _taken_slugs(seconds.values())
         chosen = []
-        for (first, second), published in zip(wishes, self._published, strict=True):
-            slug = next((wish for wish in (first, second) if wish not in taken), "")
-            slug = slug or catalog.free_slug(
-                Api, f"{second[:40]}-{hashlib.sha256(str(published.ref).encode()).hexdigest()[:8]}"
-            )
+        for version in found:
+            slug, published = version.slug, version.published
+            if slug in taken:
+                slug = _slug(f"{published.key}-{published.ref.namespace}")
+            if slug in taken:
+                digest = hashlib.sha256(str(published.ref).encode()).hexdigest()[:8]
+                slug = catalog.free_slug(Api, f"{slug[:40]}-{digest}")
             taken.add(slug)
             chosen.append(slug)
         return chosen
 
-    def _offers(self) -> Iterable[models.Model]:
-        through = ApiVersion.plans.through
-        for published, row in zip(self._published, self._versions, strict=True):
-            plans = {self._around.plan(published.ref.namespace, name) for name in published.plans}
-            for plan in plans:
-                if plan is not None:
-                    yield through(apiversion_id=row.pk, plan_id=plan.pk)
-
-    def _audit(self, apis: Sequence[Api]) -> Iterable[AuditEvent]:
-        for api, row, event in zip(apis, self._versions, self._events, strict=True):
-            row.api = api
-            yield AuditEvent(
-                event=f"version_{event}",
-                by_name=SYSTEM,
-                team=api.team,
-                target_type=ApiVersion._meta.label,
-                target_id=row.public_id,
-                target_name=str(row)[:254],
-                data={"object": f"{row.kind} {row.object_path}", "uid": row.uid},
-            )
-
     def _forget_former(self) -> None:
         """Rows that an interrupted pass, or the object's former life, left."""
-        keys = {(row.kind, row.namespace, row.object_name) for row in self._seen}
+        places = [list(column) for column in zip(*(_place(new.ref)[1:] for new in self.objects), strict=True)]
         with connection.cursor() as cursor:
-            columns = [list(column) for column in zip(*keys, strict=True)]
-            for table, prefix in (("apis_seenobject", "object_"), ("apis_syncproblem", "object_")):
-                cursor.execute(
-                    f"DELETE FROM {table} USING unnest(%s::text[], %s::text[], %s::text[]) AS old (kind, namespace, name) "  # noqa: S608
-                    f"WHERE {table}.cluster = %s AND {table}.kind = old.kind AND {table}.namespace = old.namespace "
-                    f"AND {table}.{prefix}name = old.name",
-                    [*columns, self._cluster],
+            for model, columns in ((SeenObject, PLACE), (SyncProblem, PLACE), (Dependency, OWNER)):
+                table = model._meta.db_table
+                same = " AND ".join(
+                    f"{table}.{column} = old.{name}"
+                    for column, name in zip(columns[1:], ("kind", "namespace", "name"), strict=True)
                 )
-            cursor.execute(
-                "DELETE FROM apis_dependency USING unnest(%s::text[], %s::text[], %s::text[]) AS old (kind, namespace, name) "
-                "WHERE cluster = %s AND owner_kind = old.kind AND owner_namespace = old.namespace "
-                "AND owner_name = old.name",
-                [*columns, self._cluster],
-            )
+                cursor.execute(
+                    f"DELETE FROM {table} USING unnest(%s::text[], %s::text[], %s::text[]) "  # noqa: S608
+                    f"AS old (kind, namespace, name) WHERE {table}.cluster = %s AND {same}",
+                    [*places, self.cluster],
+                )
 
 
-def _number(model: type[models.Model], rows: Sequence[models.Model]) -> None:
-    """Primary keys in advance, so that rows can name each other."""
+def _place(ref: ObjectRef) -> tuple[str, str, str, str]:
+    return ref.cluster, ref.kind, ref.namespace, ref.name
+
+
+def _all_needed(new: New) -> set[Needed]:
+    return {*new.needed, *(Needed(PLAN, "", name) for each in new.versions for name in each.published.plans)}
+
+
+def _told(ref: ObjectRef) -> dict[str, str]:
+    """What the trail says of the object."""
+    path = f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
+    return {"object": f"{ref.kind} {path}", "uid": ref.uid}
+
+
+def _text(published: PublishedApi) -> str | None:
+    return published.definition.text if isinstance(published.definition, DefinitionText) else None
+
+
+def _slug(wish: str) -> str:
+    return slugify(wish)[: catalog.SLUG_LENGTH].strip("-") or "api"
+
+
+def _taken_slugs(wishes: Iterable[str]) -> set[str]:
+    wanted = set(wishes)
+    return set(Api.objects.filter(slug__in=wanted).values_list("slug", flat=True)) if wanted else set()
+
+
+def _numbers(count: int) -> list[tuple[int, int]]:
+    """Primary keys of Apis and of their versions in advance, so that the rows can name each other."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
-            [model._meta.db_table, len(rows)],
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id')), nextval(pg_get_serial_sequence(%s, 'id')) "
+            "FROM generate_series(1, %s)",
+            [Api._meta.db_table, ApiVersion._meta.db_table, count],
         )
-        for row, (number,) in zip(rows, cursor.fetchall(), strict=True):
-            row.pk = number
+        return cursor.fetchall()
 
 
-def _copy(model: type[models.Model], rows: Sequence[models.Model]) -> None:
-    """Write rows as they are; those without a primary key get one from the table."""
-    if not rows:
-        return
-    fields = [
-        field
-        for field in model._meta.local_concrete_fields
-        if not field.primary_key or rows[0].pk is not None
-    ]
-    json = [isinstance(field, models.JSONField) for field in fields]
-    names = [field.attname for field in fields]
-    columns = ", ".join(f'"{field.column}"' for field in fields)
+def _copy(model: type[models.Model], names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Write rows of the named fields. The model says what the others are, and the table numbers what has no number."""
+    defaults = _defaults(model, names)
+    fields = [model._meta.get_field(name) for name in (*names, *defaults)]
+    columns = ", ".join(f'"{field.column}"' for field in fields)  # type: ignore[union-attr]
+    rest = tuple(defaults.values())
     with (
         connection.cursor() as cursor,
         cursor.copy(f'COPY "{model._meta.db_table}" ({columns}) FROM STDIN') as copy,
     ):
         for row in rows:
-            copy.write_row(
-                [_value(getattr(row, name), is_json) for name, is_json in zip(names, json, strict=True)]
-            )
+            copy.write_row((*row, *rest))
 
 
-def _value(value: Any, is_json: bool) -> Any:
-    if is_json:
-        return Jsonb(value)
+def _defaults(model: type[models.Model], names: Sequence[str]) -> dict[str, Any]:
+    """What the model gives to the fields that are not named."""
+    others = [each for each in model._meta.local_concrete_fields if each.name not in names]
+    return {each.name: _default(each) for each in others if not isinstance(each, models.AutoField)}
+
+
+def _default(column: "models.Field[Any, Any]") -> Any:
+    if getattr(column, "auto_now", False):
+        return timezone.now()
+    value = column.get_default()
+    if isinstance(column, models.JSONField):
+        return _json(value)
     return str(value) if isinstance(value, str) else value
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -12,7 +12,7 @@ SHOWN = ("message", "remedy", "origin")
 
 def keep(ref: ObjectRef, problems: Iterable[Problem]) -> list[str]:
     """Record exactly these problems of the object; what is mended goes. Returns what was not said before, in sentences."""
-    wanted = _by_field(problems)
+    wanted = by_field(problems)
     recorded = {row.field: row for row in of_object(ref)}
     for field in recorded.keys() - wanted.keys():
         recorded[field].delete()
@@ -35,7 +35,7 @@ def of_object(ref: ObjectRef) -> Iterable[SyncProblem]:
     )
 
 
-def _by_field(problems: Iterable[Problem]) -> dict[str, dict[str, str]]:
+def by_field(problems: Iterable[Problem]) -> dict[str, dict[str, str]]:
     """One row per field: what several problems of a field say stands line by line."""
     fields: dict[str, dict[str, str]] = {}
     for problem in problems:

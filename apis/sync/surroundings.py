@@ -16,6 +16,19 @@ class Surroundings:
         self.grants = {grant.namespace: grant for grant in grants}
         self._plans = {(plan.namespace, plan.key): plan for plan in plans}
 
+    def __eq__(self, other: object) -> bool:
+        """Whether everything is the same that decides how an object is shown."""
+        return isinstance(other, Surroundings) and self._said() == other._said()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _said(self) -> tuple[object, ...]:
+        grants = {
+            namespace: (grant.team_id, grant.team.slug, grant.auto_publish)
+            for namespace, grant in self.grants.items()
+        }
+        return grants, {place: plan.pk for place, plan in self._plans.items()}
+
     def plan(self, namespace: str, name: str) -> Plan | None:
         """The plan that an API of this namespace means by `name`: the namespace's own first."""
         return self._plans.get((namespace, name)) or self._plans.get(("", name))

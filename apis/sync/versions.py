@@ -1,11 +1,12 @@
 """One object's versions into the catalog. Everything here runs in the transaction that `refresh` opened."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+from django.db import models
 from django.utils import timezone
 
 from apis import catalog
@@ -20,6 +21,9 @@ from .compare import fingerprint
 from .definitions import Parsed
 from .surroundings import Surroundings
 
+JSON_COLUMNS = frozenset(
+    field.name for field in ApiVersion._meta.local_concrete_fields if isinstance(field, models.JSONField)
+)
 # (key, version) of a PublishedApi -> its parsed definition
 Definitions = Mapping[tuple[str, str], Parsed]
 # kind -> the same kind in its other versions, where there are any: what a cluster serves as both is one object.
@@ -208,9 +212,7 @@ def _move(row: ApiVersion, published: PublishedApi, around: Surroundings) -> str
     event = "discovered" if row.pk is None else "returned" if row.withdrawn_at else ""
     if not event and row.uid and published.ref.uid and row.uid != published.ref.uid:
         event = "recreated"
-    grant = around.grants.get(published.ref.namespace)
-    asks = published.approval == "automatic" and grant is not None and grant.auto_publish
-    if asks and row.status == Publication.DISCOVERED:
+    if _publishes_itself(published, around) and row.status == Publication.DISCOVERED:
         row.move_to(Publication.PUBLISHED)
         row.published_at = timezone.now()
         event = "published"
@@ -219,6 +221,12 @@ def _move(row: ApiVersion, published: PublishedApi, around: Surroundings) -> str
     elif row.deprecated_in_object:
         event = _take_deprecation_back(row) or event
     return event
+
+
+def _publishes_itself(published: PublishedApi, around: Surroundings) -> bool:
+    """The object asks for it, and the grant allows it."""
+    grant = around.grants.get(published.ref.namespace)
+    return published.approval == "automatic" and grant is not None and grant.auto_publish
 
 
 def _deprecate(row: ApiVersion, published: PublishedApi) -> str:
@@ -264,28 +272,71 @@ def _write(
     return Parts(ids, operations)
 
 
-def fill(row: ApiVersion, published: PublishedApi, around: Surroundings, content_hash: str) -> str:
-    """Make an unsaved row say what the object says. Returns what happened to it, in one word."""
-    event = _move(row, published, around)
-    _set(row, published, content_hash, "")
-    return event
+def columns(published: PublishedApi, around: Surroundings, content_hash: str) -> tuple[dict[str, Any], str]:
+    """What the row of a version says that is new, and what happened to it in one word.
+
+    The columns of JSON_COLUMNS hold what JSON can be made of.
+    """
+    row, event = _beginning(published, around)
+    now = timezone.now()
+    steps = {
+        "status": row.status,
+        "published_at": now if row.published_at else None,
+        "deprecated_at": now if row.deprecated_at else None,
+        "deprecated_in_object": row.deprecated_in_object,
+        "sunset_on": published.sunset if row.deprecated_in_object else None,
+        "successor": published.successor if row.deprecated_in_object else "",
+    }
+    return {**_said(published, content_hash, ""), **steps}, event
+
+
+# Whether it publishes itself, and whether it is deprecated -> a version that took its first steps, and the event.
+_beginnings: dict[tuple[bool, bool], tuple[ApiVersion, str]] = {}
+
+
+def _beginning(published: PublishedApi, around: Surroundings) -> tuple[ApiVersion, str]:
+    """Instances of models are dear, and a first load has few ways to begin."""
+    kept = (_publishes_itself(published, around), published.deprecated)
+    if kept not in _beginnings:
+        row = ApiVersion()
+        _beginnings[kept] = (row, _move(row, published, around))
+    return _beginnings[kept]
 
 
 def _set(row: ApiVersion, published: PublishedApi, content_hash: str, described: str) -> None:
-    ref = published.ref
-    row.cluster, row.kind, row.namespace, row.object_name = ref.cluster, ref.kind, ref.namespace, ref.name
-    row.uid, row.generation = ref.uid, ref.generation
-    row.base_path = published.base_path
-    row.upstreams = {name: asdict(upstream) for name, upstream in published.upstreams.items()}
-    security = published.security
-    row.security = {"oauth2": security.oauth2, "api_key": security.api_key, "public": security.public}
-    # As the database gives it back, so that it compares: tuples become lists.
-    row.mediation = json.loads(json.dumps(asdict(published.mediation)))
-    row.stated_only = list(published.stated_only)
-    row.conditions = [asdict(condition) for condition in published.conditions]
-    row.wants_approval = published.approval
-    row.presentation = _presentation(published, described)
-    row.content_hash, row.stale, row.withdrawn_at, row.seen_at = content_hash, False, None, timezone.now()
+    for name, value in _said(published, content_hash, described).items():
+        # As the database gives it back, so that it compares: tuples become lists.
+        plain = msgspec.json.decode(msgspec.json.encode(value)) if name in JSON_COLUMNS else value
+        setattr(row, name, plain)
+
+
+def _said(published: PublishedApi, content_hash: str, described: str) -> dict[str, Any]:
+    """The columns that follow the object."""
+    ref, security = published.ref, published.security
+    return {
+        "cluster": ref.cluster,
+        "kind": ref.kind,
+        "namespace": ref.namespace,
+        "object_name": ref.name,
+        "uid": ref.uid,
+        "generation": ref.generation,
+        "base_path": published.base_path,
+        "upstreams": published.upstreams,
+        "security": {
+            "oauth2": security.oauth2,
+            "api_key": security.api_key,
+            "public": security.public,
+        },
+        "mediation": published.mediation,
+        "stated_only": list(published.stated_only),
+        "conditions": published.conditions,
+        "wants_approval": published.approval,
+        "presentation": _presentation(published, described),
+        "content_hash": content_hash,
+        "stale": False,
+        "withdrawn_at": None,
+        "seen_at": timezone.now(),
+    }
 
 
 def _presentation(published: PublishedApi, described: str) -> dict[str, Any]:
