@@ -136,6 +136,8 @@ class Installed:
             self.served[kind.resource] = wanted
             self.plane.apply(serving(self.crds[kind.resource], wanted))
             self.wait([kind.resource])
+            # Nothing tells when requests are held against the changed schema, too, and not the former one.
+            time.sleep(1)
 
     def wait(self, names: Iterable[str]) -> None:
         """Until discovery says what the CRDs say."""

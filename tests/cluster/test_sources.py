@@ -8,10 +8,14 @@ import pytest
 
 from apis import sync
 from apis.models import ApiVersion, Backend, ClusterAccess, Plan, SyncProblem
-from apis.sources import SOURCES, PublishedApi, PublishedBackend, PublishedPlan, Source, _age, served
-from apis.sources.apk.kinds import APIS, RATE_LIMIT_POLICIES
+from apis.sources import SOURCES, PublishedApi, PublishedBackend, PublishedPlan, Source, _age, kinds, served
+from apis.sources.api_platform.kinds import REST_APIS
+from apis.sources.apk.kinds import APIS, BACKENDS, RATE_LIMIT_POLICIES
 from apis.sources.portico_v1alpha1 import API as PORTICO_API
 from apis.sources.service_v1 import SERVICE
+from apis.sources.source import CONFIG_MAP
+from apis.sources.wso2_v1alpha1.kinds import API as WSO2_API
+from portal import safeyaml
 from portal.accounts.models import NamespaceGrant
 from portal.kube import KubeObject
 from tests import factories
@@ -20,12 +24,21 @@ from tests.cluster.crds import Installed
 from tests.following import until
 from tests.sources.crds import SAMPLES
 from tests.sources.examples import EXAMPLES
-from tests.sources.objects import reading
+from tests.sources.objects import config_map, made, make, reading
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db]
 
 # Of what these state, nothing is beyond Portico's gateway.
 ENFORCED = {PORTICO_API, SERVICE}
+
+
+# What the sample of an APK API is routed to, and does not bring along.
+APK_BACKENDS = ("insecure-backend", "secure-backend", "test-backend")
+
+
+def apk_backend(name: str) -> KubeObject:
+    spec = {"protocol": "http", "services": [{"host": f"{name}.example", "port": 8080}]}
+    return make(BACKENDS[0], name, spec=spec)
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +143,45 @@ def test_kind_served_in_several_generations_is_published_once(installed, put, ku
     sync.run(kubernetes_cluster)
     version = ApiVersion.objects.get()
     assert (version.kind, version.namespace) == (str(APIS[0]), namespace)
+
+
+@pytest.mark.parametrize(
+    ("files", "served_as", "listed"),
+    [
+        ("wso2/operator-v1alpha1/*.yaml", WSO2_API, ("Online-Store", "v1.0.0", "/store/v1.0.0")),
+        ("wso2/apk/*.yaml", APIS[1], ("http-bin-api", "1.0.8", "/http-bin-api/1.0.8")),
+        ("wso2/api-platform/*.yaml", REST_APIS[0], ("test-api", "v1.0", "/test")),
+    ],
+)
+def test_real_objects_are_read_as_they_are(
+    files, served_as, listed, installed, put, kubernetes_cluster, namespace
+):
+    """The publishers' own examples, but for their namespace; routes as a cluster of today gives v1beta1 ones."""
+    documents = [
+        safeyaml.load(chunk.text.replace("networking.k8s.io/v1beta1", "networking.k8s.io/v1"), kubectl=True)
+        for path in sorted(SAMPLES.glob(files))
+        for chunk in safeyaml.split(path.read_text())
+    ]
+    if served_as == WSO2_API:
+        text = (SAMPLES / "wso2/operator-v1alpha1/products_swagger.yaml").read_text()
+        documents.append(manifest(config_map("online-store-1-swagger", text), namespace))
+    if served_as == APIS[1]:
+        documents += [manifest(apk_backend(name), namespace) for name in APK_BACKENDS]
+    known = {(kind.api_version, kind.kind): kind for kind in kinds()}
+    objects = [
+        made(known[document["apiVersion"], document["kind"]], document)
+        for document in documents
+        if (document.get("apiVersion"), document.get("kind")) in known
+    ]
+    for obj in objects:
+        installed.serve(obj.kind, [obj.kind.version])
+    put(*objects)
+    until(lambda: {obj.kind for obj in objects} <= served(kubernetes_cluster) | {CONFIG_MAP})
+    run = sync.run(kubernetes_cluster)
+    assert (run.outcome, run.message) == ("complete", "")
+    assert list(SyncProblem.objects.values_list("field", "message")) == []
+    version = ApiVersion.objects.get(namespace=namespace, base_path=listed[2])
+    assert (version.kind, version.stale) == (str(served_as), False)
+    assert (version.api.name, version.version, version.base_path) == listed
+    assert version.operations.exists()
+    assert version.upstreams
