@@ -28,8 +28,8 @@ ALIKE, MOST_ALIKE = 0.25, 40
 # The errors that are forgiven in a word: one in a short one, two from this length on.
 LONG_WORD = 6
 MOST_CORRECTIONS = 5
-# More than this are not ranked: no reader tells the two-hundredth best from the three-hundredth.
-RANKED = 200
+# More than this are not ranked: no reader tells the hundredth best from the two-hundredth.
+RANKED = 100
 KEPT_TERMS = 512
 
 
@@ -64,9 +64,11 @@ def best(index: Index, match: Match, narrowed: Mask, text: str) -> list[int]:
     with index.lock:
         few = narrowed.count <= RANKED
         pks = index.pks(narrowed) if few else index.named(narrowed, " ".join(words_of(text.lower())), RANKED)
+        by_name = index.by_name(pks)
     query = SearchQuery(match.query, config=SEARCH_CONFIG, search_type="raw")
-    ranked = ApiWords.objects.filter(pk__in=pks).annotate(rank=SearchRank(F("vector"), query))
-    return list(ranked.order_by("-rank", "api__name", "api__slug").values_list("pk", flat=True))
+    words = ApiWords.objects.filter(pk__in=pks).annotate(rank=SearchRank(F("vector"), query))
+    ranks = dict(words.values_list("pk", "rank"))
+    return sorted((pk for pk in by_name if pk in ranks), key=lambda pk: -ranks[pk])
 
 
 def nearest(index: Index, visible: Mask, user: Viewer, text: str) -> Api | None:

@@ -141,7 +141,8 @@ def _measure(recorder: Recorder, env: dict[str, str]) -> None:
     web = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait(port)
-        _asks(port, ("/",), n=8)
+        # Asked at once after the start: it waits for what is left of reading the catalog.
+        recorder.add("first_answer_ms", max(_first_answers(port, n=8)), "ms", n=8)
         reader = _sign_in(env)
         writer = subprocess.Popen([sys.executable, "-m", "bench.catalog", "write"], cwd=ROOT, env=env)
         try:
@@ -207,10 +208,15 @@ def _asking(port: int, paths: tuple[str, ...], cookie: str = "") -> Callable[[in
     return ask
 
 
-def _asks(port: int, paths: tuple[str, ...], *, n: int) -> None:
-    """`n` new connections, so that each worker has answered."""
-    for _ in range(n):
-        _asking(port, paths)(0)
+def _first_answers(port: int, *, n: int) -> list[float]:
+    """Milliseconds of one request on each of `n` new connections, so that each worker has answered."""
+    return [_once(_asking(port, ("/",)), 0) for _ in range(n)]
+
+
+def _once(ask: Callable[[int], None], n: int) -> float:
+    began = time.perf_counter()
+    ask(n)
+    return (time.perf_counter() - began) * 1000
 
 
 def _sign_in(env: dict[str, str]) -> str:
@@ -238,12 +244,7 @@ def _times(ask: Callable[[int], None]) -> list[float]:
     """Milliseconds of each call, after a few that do not count."""
     for n in range(WARM_UP):
         ask(n)
-    took = []
-    for n in range(WARM_UP, WARM_UP + CALLS):
-        began = time.perf_counter()
-        ask(n)
-        took.append((time.perf_counter() - began) * 1000)
-    return took
+    return [_once(ask, n) for n in range(WARM_UP, WARM_UP + CALLS)]
 
 
 def _wait(port: int, patience: float = 30.0) -> None:

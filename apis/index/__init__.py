@@ -7,6 +7,6 @@ for any choice of filters and any reader. The rows of a page are read from the d
 
 from .bits import Mask
 from .changes import forget_removed
-from .index import Found, Index, Key, current
+from .index import Found, Index, Key, current, warm
 
-__all__ = ["Found", "Index", "Key", "Mask", "current", "forget_removed"]
+__all__ = ["Found", "Index", "Key", "Mask", "current", "forget_removed", "warm"]

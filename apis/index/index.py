@@ -1,14 +1,17 @@
 """Which APIs have what, and in which order they stand."""
 
+import gc
+import logging
 import time
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
+from contextlib import contextmanager
 from itertools import chain, islice, takewhile
 from threading import RLock
 from typing import NamedTuple
 
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from apis.models import Visibility
 from portal.accounts.models import Viewer
@@ -17,6 +20,8 @@ from portal.accounts.roles import Permission, teams_with
 from . import changes
 from .bits import Mask, Postings, bits_of
 from .changes import VALUED, Entry, Offer
+
+logger = logging.getLogger(__name__)
 
 # Fewer APIs than this are counted one by one; more, value by value.
 FEW = 3000
@@ -86,14 +91,11 @@ class Index:
             if plans:
                 self.plans |= plans
                 self._plans_snapshot = snapshot
-            read = changes.since(self._snapshot) if self._snapshot else changes.everything()
-            self._teams |= {pk: slug for pk, (slug, _) in read.teams.items()}
-            self.team_names |= dict(read.teams.values())
             if self._snapshot is None:
-                self._load(read.entries)
-            elif read.entries or read.gone:
-                self._apply(read)
-            self._snapshot = read.snapshot or self._snapshot
+                with _nothing_collected():
+                    self._load()
+            else:
+                self._apply(changes.since(self._snapshot))
             return True
 
     def _is_spent(self) -> bool:
@@ -108,8 +110,15 @@ class Index:
             return None
         return self._recent[len(self._recent) - behind :]
 
-    def _load(self, entries: Iterable[Entry]) -> None:
-        self._entries = list(entries)
+    def _note(self, read: changes.Changes) -> None:
+        self._teams |= {pk: slug for pk, (slug, _) in read.teams.items()}
+        self.team_names |= dict(read.teams.values())
+        self._snapshot = read.snapshot or self._snapshot
+
+    def _load(self) -> None:
+        read = changes.everything()
+        self._note(read)
+        self._entries = list(read.entries)
         self._positions = {entry.pk: n for n, entry in enumerate(self._entries) if entry}
         gathered: dict[tuple[str, str], list[int]] = defaultdict(list)
         for position, entry in enumerate(self._entries):
@@ -127,7 +136,10 @@ class Index:
         self.edition += 1
 
     def _apply(self, read: changes.Changes) -> None:
+        self._note(read)
         touched = [*read.gone, *(entry.pk for entry in read.entries)]
+        if not touched:
+            return
         burst = len(touched) > BURST
         for pk in touched:
             self._remove(pk, keep_order=burst)
@@ -253,6 +265,11 @@ class Index:
         found = islice(chain(filter(flags.__getitem__, beginning), having), most)
         return [self._entry(n).pk for n in dict.fromkeys(found)]
 
+    def by_name(self, pks: Iterable[int]) -> list[int]:
+        """Those that are there, in the order of their names."""
+        entries = (self._entries[self._positions[pk]] for pk in pks)
+        return [entry.pk for entry in sorted(filter(None, entries), key=SORT_KEYS["name"])]
+
     def pks(self, mask: Mask) -> list[int]:
         return [entry.pk for entry in self._in(mask)]
 
@@ -296,6 +313,18 @@ class Index:
         return sum(postings.touches(mask, self.size) for postings in self._postings[facet].values())
 
 
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Looking for garbage among what is only ever added takes as long as adding it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 _index = Index()
 _replacing = RLock()
 
@@ -315,3 +344,13 @@ def current() -> Index:
             _index = Index()
             _index.refresh()
         return _index
+
+
+def warm() -> None:
+    """Read the catalog before the first request needs it, in a thread of its own."""
+    try:
+        current()
+    except DatabaseError:
+        logger.info("The catalog is read with the first request: the database cannot be reached now.")
+    finally:
+        connection.close()

@@ -1,10 +1,11 @@
-"""The boxes of the catalog's filters. A page has sixty of them: a tag makes one in a tenth of an include's time."""
+"""The boxes of the catalog's filters. A page has a hundred of them: one tag makes them in a tenth of an include's time."""
 
+from collections.abc import Iterable
 from urllib.parse import quote
 
 from django import template
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
 from apis.facets import Option
 
@@ -12,16 +13,12 @@ register = template.Library()
 
 
 @register.simple_tag
-def option_box(facet: str, option: Option) -> SafeString:
-    """One value of a facet with its count, to be ticked."""
-    return format_html(
-        '<label class="check"><input type="checkbox" id="f-{}-{}" name="{}" value="{}"{}>'
-        '<span>{}</span><span class="n">{}</span></label>',
-        facet,
-        quote(option.value),
-        facet,
-        option.value,
-        " checked" if option.checked else "",
-        option.label,
-        option.count,
+def option_boxes(facet: str, options: Iterable[Option]) -> SafeString:
+    """Values of a facet with their counts, to be ticked. `facet` is our own word, all else is escaped."""
+    boxes = (
+        f'<label class="check"><input type="checkbox" id="f-{facet}-{quote(option.value)}" name="{facet}" '
+        f'value="{escape(option.value)}"{" checked" if option.checked else ""}>'
+        f'<span>{escape(option.label)}</span><span class="n">{option.count}</span></label>'
+        for option in options
     )
+    return mark_safe("".join(boxes))  # noqa: S308  see above
