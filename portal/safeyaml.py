@@ -25,7 +25,7 @@ MAX_DEPTH = 200
 # What libyaml compares each new one with, and every tag after it.
 MAX_DIRECTIVES = 16
 # Real documents have 20 to 80 characters for each value, and none of a size that matters has less than 10.
-FREE_NODES = 100_000
+FREE_NODES = 50_000
 LEAST_CHARACTERS = 10
 # Of a long text each repetition by an alias costs what so many short ones do.
 NODE_CHARACTERS = 100
@@ -324,8 +324,8 @@ class _Builder:
 
     def _key(self, event: yaml.ScalarEvent) -> Any:
         """Keys are text, as in JSON; a plain integer stays one (the answer codes of OpenAPI)."""
-        if event.tag and event.tag != "!" and not event.tag.startswith(_TAG):
-            raise _bad_tag(event)
+        if event.tag and event.tag != "!":
+            self._tagged(event)  # refuses what no value may have either
         if event.value == "<<" and event.implicit[0]:
             return _MERGE
         if event.implicit[0] and not self.kubectl and event.value.isascii() and event.value.isdigit():

@@ -48,7 +48,7 @@ def parse(text: str) -> Definition:
     return parse_openapi(reader, release)
 
 
-def load(text: str, *, max_nodes: int = safeyaml.MAX_NODES) -> dict[Any, Any]:
+def load(text: str, *, max_nodes: int | None = None) -> dict[Any, Any]:
     """The OpenAPI or AsyncAPI document as plain objects. Raises Invalid for anything else."""
     data = safeyaml.load(text, max_nodes=max_nodes)
     if not isinstance(data, dict) or not data.keys() & {"openapi", "swagger", "asyncapi"}:

@@ -22,9 +22,9 @@ SIGN = re.compile(
     r"^[ \t]*(?:syntax\s*=\s*[\"']proto[23]|edition\s*=|service\s+\w+\s*\{|package\s+[\w.]+\s*;)",
     re.MULTILINE,
 )
-# Every token takes three characters at least, blanks and numbers counted, where people write.
+# Where people write, a token takes five characters and more, with the blanks around it.
 FREE_TOKENS = 100_000
-TOKEN_CHARACTERS = 3
+TOKEN_CHARACTERS = 4
 REMEDY = "Mend the protobuf text."
 
 Token = tuple[str, int]

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -17,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from apis.definitions.parsed import Definition, from_plain
-from apis.definitions.sandboxed import LENGTH
+from apis.definitions.sandboxed import LENGTH, PATIENCE, WORK_BYTES
 from portal.errors import PorticoError
 from portal.safeyaml import BadYaml
 
 ROOT = Path(__file__).resolve().parents[2]
 # A cold start on a busy machine; the text is not to blame for it, so it does not count as reading.
 START_SECONDS = 30.0
+OUT_OF_TIME = (-signal.SIGPROF, -signal.SIGALRM)
 REMEDY = "Split the definition, or leave out examples."
 
 
@@ -35,10 +37,14 @@ class Gone(Exception):
     """The reader has ended."""
 
 
-def parse(text: str, *, seconds: float = 10.0) -> Definition:
-    """What `apis.definitions.parse` returns and raises, and Invalid where the text takes more than it may."""
+def parse(text: str, *, seconds: float = 10.0, work_bytes: int = WORK_BYTES) -> Definition:
+    """What `apis.definitions.parse` returns and raises, and Invalid where the text takes more than it may.
+
+    `seconds` are of the processor, and PATIENCE times as many by the clock; `work_bytes` come on top of the message.
+    """
+    message = {"text": text, "seconds": seconds, "bytes": work_bytes}
     try:
-        answer = _reader.ask({"text": text, "seconds": seconds}, seconds)
+        answer = _reader.ask(message, seconds * PATIENCE)
     except Overdue:
         raise BadYaml(f"The definition takes more than {seconds:g} s to read", remedy=REMEDY) from None
     except Gone:
@@ -84,6 +90,10 @@ class _Reader:
                 answer = _read_message(process, deadline)
                 answered = not (answer.get("spent") or answer.get("memory"))
                 return answer
+            except Gone:
+                if self.process is not None and self.process.wait() in OUT_OF_TIME:
+                    raise Overdue from None
+                raise
             finally:
                 if not answered:
                     self.end()

@@ -23,11 +23,13 @@ LENGTH = struct.Struct(">Q")
 WORK_BYTES = 512 * 1024 * 1024
 # A process that holds more than this after a text gives it back by ending, because the allocator seldom does.
 KEPT_BYTES = 160 * 1024 * 1024
+# So many times the processor time of a text its answer is waited for, since others want the processor too.
+PATIENCE = 5
 
 
 def main() -> None:
     """Answer until the input ends."""
-    limit_memory()
+    begun_with = memory_bytes("size") or sys.maxsize // 2
     # Nothing made while reading lives longer than its answer, so cycles are collected between answers.
     gc.collect()
     gc.freeze()
@@ -35,13 +37,23 @@ def main() -> None:
     source, target = sys.stdin.buffer, sys.stdout.buffer
     send(target, {"ready": True})
     while (message := receive(source)) is not None:
-        # Ends this process when it was left alone in the middle of a text; its parent is quicker otherwise.
-        signal.alarm(int(message["seconds"]) + 5)
+        begin(message["seconds"], begun_with + message["bytes"])
         answer = answer_to(message["text"])
-        signal.alarm(0)
         send(target, answer | {"spent": is_spent()})
+        begin(0, begun_with + WORK_BYTES)
         del message, answer
         gc.collect()
+
+
+def begin(seconds: float, most_bytes: int) -> None:
+    """Let the next text take so much processor time (0: any) and address space. More time ends this process."""
+    # SIGPROF counts the time of the processor, which a busy machine does not shorten.
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    # Ends this process when it was left alone in the middle of a text; its parent is quicker otherwise.
+    signal.alarm(int(seconds * PATIENCE) + 5 if seconds else 0)
+    # Where the system can.
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (most_bytes, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 def answer_to(text: str) -> dict[str, Any]:
@@ -58,28 +70,21 @@ def answer_to(text: str) -> dict[str, Any]:
         return {"fault": f"{type(error).__name__}: {error}"[:300]}
 
 
-def limit_memory() -> None:
-    """Hold the address space to what is in use now and WORK_BYTES more, where the system can."""
-    with contextlib.suppress(OSError, ValueError):
-        most = memory_bytes("size") + WORK_BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-
-
 def memory_bytes(kind: Literal["size", "resident"]) -> int:
-    """This process's address space, or what of it is in memory. Raises OSError where there is no /proc.
+    """This process's address space, or what of it is in memory; 0 where there is no /proc.
 
     Not `ru_maxrss`, which on Linux begins with the memory of the process that started this one.
     """
-    pages = Path("/proc/self/statm").read_text().split()
+    try:
+        pages = Path("/proc/self/statm").read_text().split()
+    except OSError:
+        return 0
     return int(pages[("size", "resident").index(kind)]) * resource.getpagesize()
 
 
 def is_spent() -> bool:
     """Whether this process holds so much memory that a new one is the better next."""
-    try:
-        return memory_bytes("resident") > KEPT_BYTES
-    except OSError:
-        return False
+    return memory_bytes("resident") > KEPT_BYTES
 
 
 def receive(source: BinaryIO) -> Any:
