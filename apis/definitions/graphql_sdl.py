@@ -58,7 +58,8 @@ def syntax_tree(text: str, most: int | None = None) -> DocumentNode:
         return parse(text, max_tokens=most or most_tokens(text), no_location=True)
     except GraphQLSyntaxError as error:
         line = error.locations[0].line if error.locations else 0
-        raise BadYaml(error.message[:300], line=line, remedy="Mend the GraphQL schema.") from error
+        message = UNSTORABLE.sub("", error.message[:300])
+        raise BadYaml(message, line=line, remedy="Mend the GraphQL schema.") from error
     except RecursionError:
         raise BadYaml("The GraphQL schema is nested too deeply") from None
 

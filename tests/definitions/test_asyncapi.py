@@ -65,6 +65,52 @@ components:
     assert found.findings == ()
 
 
+def test_schemas_and_examples_are_named():
+    components = (
+        "components: {schemas: {Pet: {}}, messages: {made: {name: Made, examples: [{name: one}, {}]}}}\n"
+    )
+    head = 'info: {title: T, version: "1"}\n'
+    two = parse(
+        "asyncapi: 2.6.0\n"
+        + head
+        + components
+        + "channels: {c: {publish: {message: {oneOf: [{$ref: '#/components/messages/made'}, {examples: [{}]}]}}}}\n"
+    )
+    three = parse(
+        "asyncapi: 3.0.0\n"
+        + head
+        + components
+        + "channels: {c: {messages: {plain: {examples: [{name: x}]}}}}\noperations:\n"
+        + "  all: {action: send, channel: {$ref: '#/channels/c'}}\n"
+        + "  own: {action: receive, channel: {$ref: '#/channels/c'}, messages: [{$ref: '#/components/messages/made'}]}\n"
+    )
+    assert two.schemas == three.schemas == ("Pet", "made")
+    assert two.operations[0].examples == ("Made one", "Made", "message")
+    assert [operation.examples for operation in three.operations] == [("plain x",), ("Made one", "Made")]
+    assert two.findings == three.findings == ()
+
+
+def test_operation_ids_and_scopes_are_checked():
+    found = parse(
+        """asyncapi: 2.6.0
+info: {title: T, version: "1"}
+channels:
+  a:
+    publish: {operationId: x}
+    subscribe:
+      operationId: x
+      security:
+        - o: [none]
+components:
+  securitySchemes: {o: {type: oauth2, flows: {f: {scopes: {}}}}}
+"""
+    )
+    assert {finding.code: finding.line for finding in found.findings} == {
+        "duplicate-operation-id": 5,
+        "undefined-scope": 9,
+    }
+
+
 def test_asyncapi_3_imperfections_are_found():
     found = parse(
         """asyncapi: 3.0.0

@@ -30,6 +30,35 @@ type Subscription { sold: Product }
         Operation("SUBSCRIPTION", "sold", "sold"),
     )
     assert found.findings == ()
+    assert found.schemas == ("Query", "Product", "Mutation", "Subscription")
+
+
+def test_large_schema_is_read_by_its_root_types():
+    types = "".join(
+        f'"The type" type T{n} implements A & B {{ id: ID!, type(enum: E = ONE): [T0!] }}\n'
+        for n in range(9_000)
+    )
+    text = (
+        "schema @a(b: {c: 1}) { query: Root }\nunion type = T0 | enum\nscalar enum\n"
+        + types
+        + 'directive @type on FIELD | OBJECT\n"""The root \\""" type""" type Root @a {\n "All" a(b: Int = 1): T0 # }\n}\n'
+        + "extend type Root { c: T1 }\ntype Query { none: Int }\n"
+    )
+    found = parse(text)
+    assert [(operation.path, operation.summary) for operation in found.operations] == [
+        ("a", "All"),
+        ("c", ""),
+    ]
+    assert found.schemas[:3] == ("type", "enum", "T0")
+    assert len(found.schemas) == 9_004
+    with pytest.raises(Invalid) as caught:
+        parse(text + "type Root { a }\n")
+    assert caught.value.line == text.count("\n") + 1
+
+
+def test_character_that_cannot_be_stored_is_left_out():
+    found = parse('type Query { "a\\u0000b" a: Int }')
+    assert found.operations[0].summary == "ab"
 
 
 def test_root_types_with_other_names():

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from apis import definitions
 from portal.errors import Invalid
@@ -138,6 +139,59 @@ def test_reference_cycles_are_harmless():
     found = definitions.parse(json.dumps(document))
     assert [operation.path for operation in found.operations] == ["/c"]
     assert "ref-cycle" in {finding.code for finding in found.findings}
+
+
+def test_a_chain_of_references_is_followed_a_few_hops():
+    links = {f"/{n}": {"$ref": f"#/paths/~1{n + 1}"} for n in range(20_000)}
+    links["/20000"] = {"get": {}}
+    found = definitions.parse(json.dumps(OPENAPI | {"paths": links}))
+    assert "ref-chain" in {finding.code for finding in found.findings}
+    assert {operation.path for operation in found.operations} == {f"/{n}" for n in range(19_968, 20_001)}
+
+
+def test_parts_that_many_references_share_are_refused():
+    paths = {f"/{n}": {"$ref": "#/x-item"} for n in range(5_000)}
+    item = {"get": {"description": "x" * 20_000, "security": [{"o": ["a"] * 1_000}]}}
+    with pytest.raises(Invalid, match="references"):
+        definitions.parse(json.dumps(OPENAPI | {"paths": paths, "x-item": item}))
+
+
+def test_more_operations_than_any_api_has_are_left_out():
+    paths = {f"/a-longer-path-{n}": {"get": {"summary": "Get it"}} for n in range(20_010)}
+    found = definitions.parse(json.dumps(OPENAPI | {"paths": paths}))
+    assert len(found.operations) == 20_000
+    assert "too-many-operations" in {finding.code for finding in found.findings}
+
+
+def test_5000_operations_are_read_whole():
+    paths = {
+        f"/things/{n}/{{id}}": {
+            "parameters": [{"$ref": "#/components/parameters/id"}],
+            "get": {
+                "operationId": f"get{n}",
+                "description": "Gets it. " * 20,
+                "parameters": [
+                    {"name": name, "in": "query", "schema": {"type": "string"}} for name in "abcd"
+                ],
+                "responses": {
+                    str(code): {"description": "d", "content": {"application/json": {"example": {"a": 1}}}}
+                    for code in (200, 400, 404)
+                },
+            },
+        }
+        for n in range(5_000)
+    }
+    components = {"parameters": {"id": {"name": "id", "in": "path"}}}
+    document = {
+        "openapi": "3.0.0",
+        "info": {"title": "T", "version": "1"},
+        "paths": paths,
+        "components": components,
+    }
+    for text in (json.dumps(document), yaml.dump(document, Dumper=yaml.CSafeDumper)):
+        found = definitions.parse(text)
+        assert len(found.operations) == 5_000
+        assert found.findings == ()
 
 
 def test_recursive_alias_is_refused():

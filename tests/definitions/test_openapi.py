@@ -118,10 +118,124 @@ HEAD = "openapi: 3.0.0\ninfo: {title: T, version: '1'}\npaths:\n"
         ("  /a: {get: {}}\n  a:\n    get: {}\n", "path-without-slash", 5),
         ("  {}\n", "no-operations", 1),
         ("  /a:\n    $ref: '#/paths/~1a'\n", "ref-cycle", 4),
+        ("  /a: {get: {}}\n  a:\n    get: {}\n", "duplicate-operation", 6),
+        (f"  /a: {{get: {{}}}}\n  /{'x' * 500}:\n    get: {{}}\n", "path-too-long", 6),
+        ("  /a/{id}:\n    get:\n      summary: Get\n", "undeclared-path-parameter", 5),
+        (
+            "  /a:\n    get:\n      parameters:\n        - {name: q, in: query}\n        - {name: id, in: path}\n",
+            "unknown-path-parameter",
+            8,
+        ),
+        ("  /a:\n    parameters:\n      - {name: id, in: path}\n    get: {}\n", "unknown-path-parameter", 6),
     ],
 )
 def test_finding_has_its_line(body, code, line):
     assert codes(parse(HEAD + body)).get(code, "missing") == line
+
+
+SCHEMES = (
+    "components:\n  securitySchemes:\n    o: {type: oauth2, flows: {clientCredentials: {scopes: {read: See}}}}\n"
+    "    c: {type: openIdConnect}\n    k: {type: apiKey}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "line"),
+    [
+        (
+            "  /a:\n    get:\n      security:\n        - o:\n          - read\n          - write\n",
+            "undefined-scope",
+            9,
+        ),
+        ("  /a:\n    get:\n      security: [{c: [write], k: [role]}]\n", "undefined-scope", "missing"),
+    ],
+)
+def test_scope_that_its_scheme_does_not_declare_is_found(body, code, line):
+    assert codes(parse(HEAD + body + SCHEMES)).get(code, "missing") == line
+
+
+def test_path_parameters_that_are_declared_anywhere_are_fine():
+    found = of(
+        """
+        openapi: 3.0.0
+        info: {title: T, version: "1"}
+        paths:
+          /{a}/{b}/{rest+}:
+            parameters: [{name: a, in: path}, {$ref: '#/components/parameters/b'}]
+            get: {parameters: [{name: rest, in: path}]}
+          /{lost}:
+            get: {parameters: [{$ref: 'other.yaml#/x'}]}
+        components: {parameters: {b: {name: b, in: path}}}
+        """
+    )
+    assert codes(found) == {"external-ref": 8}
+
+
+def test_schemas_and_examples_are_named():
+    found = of(
+        """
+        openapi: 3.1.0
+        info: {title: T, version: "1"}
+        paths:
+          /a:
+            parameters: [{name: q, in: query, example: 7}]
+            post:
+              parameters: [{name: r, in: query, examples: {one: {value: 1}, two: {value: 2}}}]
+              requestBody: {$ref: '#/components/requestBodies/pet'}
+              responses:
+                "200":
+                  description: ok
+                  content:
+                    application/json: {schema: {$ref: '#/components/schemas/Pet'}, examples: {cat: {}, dog: {}}}
+                    text/plain: {example: A cat}
+                default: {description: no}
+        components:
+          requestBodies: {pet: {content: {application/json: {schema: {$ref: '#/components/schemas/Pet'}}}}}
+          schemas: {Pet: {example: {name: Tom}}, Error: true, x-note: 1}
+        """
+    )
+    assert found.schemas == ("Pet", "Error")
+    assert found.operations[0].examples == (
+        "parameter q",
+        "parameter r one",
+        "parameter r two",
+        "request application/json",
+        "200 application/json cat",
+        "200 application/json dog",
+        "200 text/plain",
+    )
+    assert found.findings == ()
+
+
+def test_schemas_and_examples_of_swagger_are_named():
+    found = of(
+        """
+        swagger: "2.0"
+        info: {title: T, version: "1"}
+        paths:
+          /a:
+            post:
+              parameters: [{name: body, in: body, schema: {$ref: '#/definitions/Pet'}}]
+              responses: {default: {description: ok, examples: {application/json: {name: Tom}}}}
+        definitions: {Pet: {example: {name: Tom}}}
+        """
+    )
+    assert found.schemas == ("Pet",)
+    assert found.operations[0].examples == ("request", "default application/json")
+
+
+def test_finding_in_json_has_its_line():
+    text = '{"openapi": "3.0.0",\n"info": {"title": "T",\n "version": 1.5},\n"paths": {"/a": {"get": {}},\n'
+    text += '"/b": {"get": {"parameters": [\n{"name": "x", "in": "query"},\n{"$ref": "#/none"}]}}}}'
+    assert codes(parse(text)) == {"number-for-text": 3, "broken-ref": 7}
+
+
+def test_last_of_equal_keys_has_its_line():
+    for text in (
+        '{"openapi": "3.0.0",\n"paths": {},\n"info": {"title": "T",\n "version": 1,\n "version": 2}}',
+        "openapi: 3.0.0\npaths: {}\ninfo:\n  version: 1\n  version: 2\n  title: T\n",
+    ):
+        assert codes(parse(text))["number-for-text"] == 5
 
 
 def test_alternatives_with_different_scopes_use_the_first():

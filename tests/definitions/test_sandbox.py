@@ -100,6 +100,36 @@ def test_memory_over_the_limit_is_refused(monkeypatch):
     assert sandbox.parse("little") == 200 * 2**20
 
 
+def test_processor_time_over_the_limit_is_refused(monkeypatch):
+    code = (
+        "import apis.definitions.sandboxed as s\n"
+        "def spin(text):\n"
+        "    while True: pass\n"
+        "s.parse = spin\n"
+        "s.main()\n"
+    )
+    started = subprocess.Popen
+    monkeypatch.setattr(
+        sandbox.subprocess,
+        "Popen",
+        lambda arguments, **kwargs: started([sys.executable, "-c", code], **kwargs),
+    )
+    # By the processor's time, and neither by the clock of this process nor by that of the reader.
+    monkeypatch.setattr(sandbox, "PATIENCE", 1_000)
+    monkeypatch.setattr(sandbox, "OUT_OF_TIME", (-signal.SIGPROF,))
+    with pytest.raises(Invalid, match=r"more than 0.1 s"):
+        sandbox.parse("much", seconds=0.1)
+
+
+def test_real_limits_hold_for_real_texts():
+    values = f"openapi: 3.0.0\npaths: {{}}\nx: [{'abcdefghijkl,' * 300_000}]\n"
+    with pytest.raises(Invalid, match=r"more than 0.05 s"):
+        sandbox.parse(values, seconds=0.05)
+    with pytest.raises(Invalid, match="memory"):
+        sandbox.parse(values, work_bytes=16 * 2**20)
+    assert sandbox.parse(values).format == "openapi-3.0"
+
+
 def test_forked_process_has_its_own_reader():
     sandbox.parse(TEXT)
     ours = reader_pid()
