@@ -52,7 +52,7 @@ class Answer:
         if self.match is None or self.query.sort or not self.narrowed.count:
             return []
         if self._best is None:
-            self._best = search.best(self.index, self.match, self.narrowed, self.query.text)
+            self._best = search.best(self.index, self.match, self.narrowed)
         return self._best
 
     def nearest(self) -> Api | None:

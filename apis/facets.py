@@ -1,6 +1,6 @@
 """How many APIs each filter would leave."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .answers import Answer
@@ -22,9 +22,12 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Group:
+    """`cut`: there are more values than `options` has."""
+
     name: str
     label: str
     options: list[Option]
+    cut: bool = False
 
     @property
     def first(self) -> list[Option]:
@@ -49,16 +52,22 @@ class Counts:
 def count(answer: Answer) -> Counts:
     """Each facet's counts ignore what is chosen in it."""
     with answer.index.lock:
-        groups = [Group(facet.name, facet.label, list(_options(facet, answer))) for facet in FACETS]
+        groups = [_group(facet, answer) for facet in FACETS]
         teams = answer.index.distinct("team", answer.total)
     return Counts(answer.narrowed.count, answer.total.count, teams, groups)
 
 
-def _options(facet: Facet, answer: Answer) -> Iterator[Option]:
-    """Values with a fixed choice keep its order, others come by their count."""
-    index, chosen = answer.index, answer.query.chosen.get(facet.name, ())
+def _group(facet: Facet, answer: Answer) -> Group:
+    chosen = answer.query.chosen.get(facet.name, ())
     counted = _counted(facet, answer, chosen)
-    labels = _labels(facet, index)
+    options = list(_options(facet, counted, chosen, _labels(facet, answer.index)))
+    return Group(facet.name, facet.label, options, cut=len(counted) > len(options))
+
+
+def _options(
+    facet: Facet, counted: Mapping[str, int], chosen: tuple[str, ...], labels: Mapping[str, str]
+) -> Iterator[Option]:
+    """Values with a fixed choice keep its order, others come by their count."""
     values = list(facet.choices) or sorted(
         counted, key=lambda value: (-counted[value], str(labels.get(value, value)).lower(), value)
     )
@@ -71,9 +80,9 @@ def _counted(facet: Facet, answer: Answer, chosen: tuple[str, ...]) -> dict[str,
     index = answer.index
     mask = answer.without(facet.name) if facet.name in answer.conditions else answer.narrowed
     if facet.name != "plan":
-        return index.counts(facet.name, mask, most=MOST_OPTIONS, chosen=chosen)
+        return index.counts(facet.name, mask, most=MOST_OPTIONS + 1, chosen=chosen)
     withdrawn = sum(not plan.live for plan in index.plans.values())
-    counted = index.counts("plan", mask, most=MOST_OPTIONS + withdrawn, chosen=facet.keys(index, chosen))
+    counted = index.counts("plan", mask, most=MOST_OPTIONS + 1 + withdrawn, chosen=facet.keys(index, chosen))
     return {
         index.plans[pk].slug: n for pk, n in counted.items() if pk in index.plans and index.plans[pk].live
     }

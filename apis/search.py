@@ -35,10 +35,11 @@ KEPT_TERMS = 512
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What words found: `query` in the syntax of to_tsquery, empty where there were no words; `bits` of the index."""
+    """What words found: `query` in the syntax of to_tsquery, `bits` of the index, and each word or what it was taken for."""
 
     query: str
     bits: int
+    meant: Sequence[Sequence[str]]
     alike: bool = False
 
 
@@ -50,20 +51,21 @@ def matching(index: Index, visible: Mask, text: str) -> Match | None:
     terms = [f"'{word}':*" for word in words]
     found = _having_all(index, terms) & visible.bits
     if found:
-        return Match(" & ".join(terms), found)
-    terms = _corrected(words)
+        return Match(" & ".join(terms), found, [[word.lower()] for word in words])
+    meant = _corrected(words)
+    terms = [_any_of(each) for each in meant]
     found = _having_all(index, terms) & visible.bits
-    return Match(" & ".join(terms), found, alike=bool(found))
+    return Match(" & ".join(terms), found, meant, alike=bool(found))
 
 
-def best(index: Index, match: Match, narrowed: Mask, text: str) -> list[int]:
+def best(index: Index, match: Match, narrowed: Mask) -> list[int]:
     """Primary keys of the best among `narrowed`, best first: by weight and nearness of the words, then by name.
 
     Where far too many match to rank them all, those are ranked that have the words in their names.
     """
     with index.lock:
         few = narrowed.count <= RANKED
-        pks = index.pks(narrowed) if few else index.named(narrowed, " ".join(words_of(text.lower())), RANKED)
+        pks = index.pks(narrowed) if few else index.named(narrowed, match.meant, RANKED)
         by_name = index.by_name(pks)
     query = SearchQuery(match.query, config=SEARCH_CONFIG, search_type="raw")
     words = ApiWords.objects.filter(pk__in=pks).annotate(rank=SearchRank(F("vector"), query))
@@ -155,8 +157,8 @@ def _ask(terms: Iterable[str], among: list[int] | None) -> dict[str, tuple[bool,
 
 
 # ---- typing errors --------------------------------------------------------------------------------------------------
-def _corrected(words: list[str]) -> list[str]:
-    """For each word a term of it and what may have been meant by it. Empty where nothing else can be meant."""
+def _corrected(words: list[str]) -> list[list[str]]:
+    """For each word it and what may have been meant by it, in lower case. Empty where nothing else can be meant."""
     meant = {}
     for word, known in _alike(words).items():
         errors = {other: distance(word, other) for other in known}
@@ -165,10 +167,13 @@ def _corrected(words: list[str]) -> list[str]:
             (other for other in known if errors[other] <= forgiven), key=lambda other: errors[other]
         )
         meant[word] = near[:MOST_CORRECTIONS]
-    return [_any_of(word, meant.get(word.lower(), [])) for word in words] if any(meant.values()) else []
+    typed = [word.lower() for word in words]
+    return [[word, *meant.get(word, [])] for word in typed] if any(meant.values()) else []
 
 
-def _any_of(word: str, others: list[str]) -> str:
+def _any_of(meant: Sequence[str]) -> str:
+    """A term: a word that may go on, or one of the others as it is."""
+    word, *others = meant
     return "(" + " | ".join([f"'{word}':*", *(f"'{other}'" for other in others)]) + ")"
 
 

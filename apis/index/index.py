@@ -5,9 +5,9 @@ import logging
 import time
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
 from contextlib import contextmanager
-from itertools import chain, islice, takewhile
+from itertools import chain, islice, product, takewhile
 from threading import RLock
 from typing import NamedTuple
 
@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 FEW = 3000
 # How many names are searched for a word.
 LOOKED_AT = 1000
+# How many ways to put the forms of the words together are tried.
+MOST_FORMS = 20
 # More changes at once than this, and the orders are sorted anew.
 BURST = 1000
 # How many changes are remembered for whoever keeps something that was found earlier.
@@ -248,22 +250,25 @@ class Index:
         found = [(self._entry(n).pk, key(n)) for n in islice(within, limit)]
         return found[::-1] if before else found
 
-    def named(self, mask: Mask, text: str, most: int) -> list[int]:
-        """Primary keys of up to `most`: those whose names begin with `text`, in lower case, then the first by name.
+    def named(self, mask: Mask, words: Sequence[Sequence[str]], most: int) -> list[int]:
+        """Primary keys of up to `most` whose names have one of each word's forms, in lower case.
 
-        Of the rest of a large mask only so many are looked at as takes no time.
+        First those that begin with the words, then others by name; of a large mask only so many are looked at as takes no time.
         """
         order, flags = self._orders["name"], mask.flags(self.size)
-        beginning_with: Key = (text,)
-        begin = bisect_left(order, beginning_with, key=self._key(SORT_KEYS["name"]))
-        beginning = takewhile(
-            lambda n: self._entry(n).name.lower().startswith(text), islice(order, begin, None)
-        )
-        words = text.split()
         first = islice(filter(flags.__getitem__, order), LOOKED_AT)
-        having = (n for n in first if all(word in self._entry(n).name.lower() for word in words))
-        found = islice(chain(filter(flags.__getitem__, beginning), having), most)
+        names = ((n, self._entry(n).name.lower()) for n in first)
+        having = (n for n, name in names if all(any(form in name for form in forms) for forms in words))
+        beginnings = (self._beginning(" ".join(forms)) for forms in islice(product(*words), MOST_FORMS))
+        found = islice(chain(filter(flags.__getitem__, chain.from_iterable(beginnings)), having), most)
         return [self._entry(n).pk for n in dict.fromkeys(found)]
+
+    def _beginning(self, text: str) -> Iterator[int]:
+        """Positions of the names that begin so, in lower case."""
+        order = self._orders["name"]
+        at: Key = (text,)
+        begin = bisect_left(order, at, key=self._key(SORT_KEYS["name"]))
+        return takewhile(lambda n: self._entry(n).name.lower().startswith(text), islice(order, begin, None))
 
     def by_name(self, pks: Iterable[int]) -> list[int]:
         """Those that are there, in the order of their names."""

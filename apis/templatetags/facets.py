@@ -18,7 +18,7 @@ def option_boxes(facet: str, options: Iterable[Option]) -> SafeString:
     boxes = (
         f'<label class="check"><input type="checkbox" id="f-{facet}-{quote(option.value)}" name="{facet}" '
         f'value="{escape(option.value)}"{" checked" if option.checked else ""}>'
-        f'<span>{escape(option.label)}</span><span class="n">{option.count}</span></label>'
+        f'<span>{escape(option.label)}</span><span class="n">{option.count:,}</span></label>'
         for option in options
     )
     return mark_safe("".join(boxes))  # noqa: S308  see above

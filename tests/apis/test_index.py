@@ -68,3 +68,20 @@ def test_postings_few_and_many_count_alike():
         postings.discard(position)
     assert postings.bits == bits_of(kept - set(gone), 3000)
     assert postings.count == len(kept) - 100
+
+
+def test_facets_say_where_they_are_cut(db, admin, monkeypatch):
+    monkeypatch.setattr(facets, "MOST_OPTIONS", 3)
+    for n in range(4):
+        factories.ApiFactory(slug=f"api-{n}", tags=[f"tag-{m}" for m in range(n)])
+    groups = {group.name: group for group in facets.count(found(admin)).groups}
+    assert [(option.value, option.count) for option in groups["tag"].options] == [
+        ("tag-0", 3),
+        ("tag-1", 2),
+        ("tag-2", 1),
+    ]
+    assert not groups["tag"].cut
+    Api.objects.filter(slug="api-0").update(tags=["more"])
+    groups = {group.name: group for group in facets.count(found(admin)).groups}
+    assert (len(groups["tag"].options), groups["tag"].cut) == (3, True)
+    assert not groups["type"].cut
