@@ -299,6 +299,7 @@ class Leader:
         if time.monotonic() - self._looked < LEADER_SECONDS:
             return
         self._looked = time.monotonic()
+        changes.free_of_the_dead()
         if time.monotonic() - self._woken_at > WAKE_SECONDS:
             self._woken = None
             self._wake()

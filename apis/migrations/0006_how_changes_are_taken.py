@@ -19,8 +19,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="change",
-            name="leased",
-            field=models.BooleanField(default=False, help_text="A worker has it, until due_at."),
+            name="leased_by",
+            field=models.IntegerField(
+                null=True,
+                help_text="Process of the database that serves the worker which has it, until due_at.",
+            ),
         ),
         migrations.AddField(
             model_name="seenobject",

@@ -128,9 +128,7 @@ class SeenObject(ObjectReference):
     """
 
     mark = models.CharField(max_length=64, blank=True)
-    resource_version = models.CharField(
-        max_length=64, blank=True, help_text="As it was when it was carried."
-    )
+    resource_version = models.CharField(max_length=64, blank=True, help_text="As it was when it was carried.")
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -159,7 +157,9 @@ class Change(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     noticed_at = models.DateTimeField()
     due_at = models.DateTimeField()
-    leased = models.BooleanField(default=False, help_text="A worker has it, until due_at.")
+    leased_by = models.IntegerField(
+        null=True, help_text="Process of the database that serves the worker which has it, until due_at."
+    )
     listed_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -45,13 +45,13 @@ def note(cluster: str, keys: Sequence[Key], *, background: bool = False) -> None
         cursor.execute(
             """
             INSERT INTO apis_change
-                (cluster, kind, namespace, name, background, notices, attempts, leased, noticed_at, due_at)
-            SELECT %s, kind, namespace, name, %s, 1, 0, false, clock_timestamp(), clock_timestamp()
+                (cluster, kind, namespace, name, background, notices, attempts, noticed_at, due_at)
+            SELECT %s, kind, namespace, name, %s, 1, 0, clock_timestamp(), clock_timestamp()
             FROM unnest(%s::text[], %s::text[], %s::text[]) AS changed (kind, namespace, name)
             ORDER BY kind, namespace, name
             ON CONFLICT (cluster, kind, namespace, name) WHERE listed_at IS NULL DO UPDATE SET
                 notices = apis_change.notices + 1, background = apis_change.background AND excluded.background,
-                due_at = CASE WHEN apis_change.leased THEN apis_change.due_at
+                due_at = CASE WHEN apis_change.leased_by IS NOT NULL THEN apis_change.due_at
                     ELSE least(apis_change.due_at, excluded.due_at) END
             """,
             [cluster, background, *(list(column) for column in zip(*dict.fromkeys(keys), strict=True))],
@@ -64,7 +64,8 @@ def take() -> list[Change]:
         Change.objects.raw(
             """
             UPDATE apis_change
-            SET due_at = clock_timestamp() + %s * interval '1 second', attempts = attempts + 1, leased = true
+            SET due_at = clock_timestamp() + %s * interval '1 second', attempts = attempts + 1,
+                leased_by = pg_backend_pid()
             WHERE id IN (
                 SELECT id FROM apis_change WHERE listed_at IS NULL AND due_at <= clock_timestamp()
                 ORDER BY background, due_at LIMIT %s FOR UPDATE SKIP LOCKED
@@ -87,7 +88,7 @@ def done(change: Change, *, carried: bool) -> None:
     else:
         finished, _ = same.delete()
     if not finished:
-        Change.objects.filter(pk=change.pk).update(due_at=ClockTimestamp(), attempts=0, leased=False)
+        Change.objects.filter(pk=change.pk).update(due_at=ClockTimestamp(), attempts=0, leased_by=None)
 
 
 def postpone(change: Change) -> None:
@@ -96,7 +97,7 @@ def postpone(change: Change) -> None:
         Change.objects.filter(pk=change.pk).delete()
         return
     delay = timedelta(seconds=min(LONGEST_WAIT, 2 ** (change.attempts - 2)))
-    Change.objects.filter(pk=change.pk).update(due_at=ClockTimestamp() + delay, leased=False)
+    Change.objects.filter(pk=change.pk).update(due_at=ClockTimestamp() + delay, leased_by=None)
 
 
 def workers_missing(woken: datetime | None) -> tuple[int, datetime]:
@@ -111,7 +112,7 @@ def workers_missing(woken: datetime | None) -> tuple[int, datetime]:
             SELECT clock_timestamp(),
                 EXISTS (SELECT FROM apis_change WHERE listed_at IS NULL AND attempts = 0 AND noticed_at <= %s),
                 (SELECT count(*) FROM apis_change
-                    WHERE listed_at IS NULL AND leased AND due_at > clock_timestamp()),
+                    WHERE listed_at IS NULL AND leased_by IS NOT NULL AND due_at > clock_timestamp()),
                 (SELECT count(*) FROM (SELECT FROM apis_change
                     WHERE listed_at IS NULL AND due_at <= clock_timestamp() LIMIT %s) AS waiting)
             """,
@@ -120,6 +121,16 @@ def workers_missing(woken: datetime | None) -> tuple[int, datetime]:
         now, expected, held, waiting = cursor.fetchall()[0]
     wanted = min(MOST_WORKERS, -(-waiting // MANY))
     return 0 if expected else max(0, wanted - -(-held // TAKEN)), now
+
+
+def free_of_the_dead() -> None:
+    """What a worker had when it died is due at once; its lease need not run out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE apis_change SET due_at = clock_timestamp(), leased_by = NULL "
+            "WHERE listed_at IS NULL AND leased_by IS NOT NULL "
+            "AND leased_by NOT IN (SELECT pid FROM pg_stat_activity)"
+        )
 
 
 def noticed_since(cluster: str, moment: object, keys: Iterable[Key]) -> set[Key]:
