@@ -145,24 +145,26 @@ def _load_json(text: str, max_nodes: int, max_depth: int) -> Any:
 
 def check(value: Any, *, max_nodes: int = MAX_NODES, max_depth: int = MAX_DEPTH) -> None:
     """Hold objects that were read elsewhere (an API server's JSON) to the same limits. Raises BadYaml."""
-    nodes = 0
-    waiting = [(value, 1)]
-    while waiting:
-        node, depth = waiting.pop()
-        nodes += 1
+    nodes, depth, level = 0, 0, [value]
+    while level:
+        nodes, depth = nodes + len(level), depth + 1
         if nodes > max_nodes:
             raise _too_many(max_nodes, 0)
         if depth > max_depth:
             raise _too_deep(max_depth, 0)
-        if isinstance(node, dict):
-            for key in node:
-                if isinstance(key, str):
-                    _check_storable(key, 0)
-            waiting.extend((child, depth + 1) for child in node.values())
-        elif isinstance(node, list):
-            waiting.extend((child, depth + 1) for child in node)
-        elif isinstance(node, str):
-            _check_storable(node, 0)
+        below: list[Any] = []
+        texts: list[str] = []
+        for node in level:
+            if isinstance(node, str):
+                texts.append(node)
+            elif isinstance(node, dict):
+                texts += [key for key in node if isinstance(key, str)]
+                below += node.values()
+            elif isinstance(node, list):
+                below += node
+        # All at once: nearly always there is nothing to find.
+        _check_storable("".join(texts), 0)
+        level = below
 
 
 def _json_int(text: str) -> int | str:
@@ -373,7 +375,7 @@ def _merge(target: dict[Any, Any], value: Any, line: int) -> None:
             target.setdefault(key, inherited)
 
 
-def _bad_tag(event: yaml.NodeEvent) -> BadYaml:
+def _bad_tag(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> BadYaml:
     return BadYaml(f"the tag {str(event.tag)[:100]} is not allowed", line=_line(event))
 
 

@@ -35,10 +35,12 @@ def checked_url(url: str, namespace: str) -> str:
 
 def is_host(host: str) -> bool:
     """Whether a host may be called: a name, or an address outside the link-local nets where clouds keep credentials."""
-    try:
-        return not ipaddress.ip_address(host).is_link_local
-    except ValueError:
-        return bool(HOST.fullmatch(host)) and ".." not in host
+    if host[-1:].isdigit() or ":" in host:  # as every address is written
+        try:
+            return not ipaddress.ip_address(host).is_link_local
+        except ValueError:
+            pass
+    return bool(HOST.fullmatch(host)) and ".." not in host
 
 
 def is_dotted(path: str) -> bool:

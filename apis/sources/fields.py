@@ -55,11 +55,15 @@ def shown(value: Any) -> str:
 class Fields:
     """A mapping inside an object. Absent and null fields have their default, as in Kubernetes."""
 
+    __slots__ = ("path", "report", "values")
+
     def __init__(self, value: Any, path: str, report: Report) -> None:
         self.path = path
         self.report = report
-        self.values: Mapping[Any, Any] = value if isinstance(value, dict) else ABSENT
-        if value is not None and not isinstance(value, dict):
+        self.values: Mapping[Any, Any] = ABSENT
+        if isinstance(value, dict):
+            self.values = value
+        elif value is not None:
             self.wrong("", value, "a mapping")
 
     def at(self, name: str) -> str:
@@ -135,6 +139,11 @@ class Fields:
     ) -> tuple[str, ...]:
         """A list of distinct texts."""
         values = self.entries(name, most)
+        if all(
+            isinstance(entry, str) and len(entry) <= longest and (like is None or like.fullmatch(entry))
+            for entry in values
+        ):
+            return tuple(dict.fromkeys(text for text in values if text))
         listed = Fields({str(index): entry for index, entry in enumerate(values)}, self.at(name), self.report)
         found = (listed.text(str(index), most=longest, like=like, hint=hint) for index in range(len(values)))
         return tuple(dict.fromkeys(text for text in found if text))

@@ -14,11 +14,14 @@ KEPT |= {"proxy-connection"}
 KEPT_PREFIXES = ("x-portico-", "x-portal-")
 PREFIX = re.compile(r"/((?!\.{1,2}(/|\Z))[A-Za-z0-9._~-]+/?)*")
 ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+NONE = Mediation()
 METHOD = re.compile("GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS")
 
 
 def mediation_of(mediation: Fields) -> Mediation:
     """The whole section."""
+    if not mediation.values:
+        return NONE
     rewrite = mediation.section("rewrite")
     if mediation.has("rewrite") and not rewrite.has("prefix"):
         rewrite.missing("prefix", "Give what takes the base path's place; / takes it away.")

@@ -249,6 +249,8 @@ def service_of(service: Fields, namespace: str) -> str:
 
 def security_of(security: Fields) -> Security:
     """How callers prove who they are."""
+    if not security.values:
+        return Security()
     found = Security(
         oauth2=security.flag("oauth2", default=True),
         api_key=security.flag("apiKey", default=True),

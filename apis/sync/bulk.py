@@ -15,7 +15,7 @@ from datetime import datetime
 from django.db import DataError, IntegrityError, transaction
 
 from apis.models import ApiVersion
-from apis.sources import PublishedApi, Reading, source_of
+from apis.sources import PublishedApi, Reading, Source, source_of
 from portal.errors import PorticoError
 from portal.kube import Cluster, KubeObject, Page
 from portal.locks import transaction_lock
@@ -136,24 +136,23 @@ def _parts(
     listing: Iterable[Page], look_up: Listed, around: Surroundings, wanted: Container[Key] | None
 ) -> Iterator[Part]:
     for page in listing:
-        kind = str(page.kind)
+        kind, source = str(page.kind), source_of(page.kind)
         unreadable = [Key(kind, entry.namespace, entry.name) for entry in page.unreadable if entry.name]
         found = [
-            _read(obj, look_up, around)
+            _read(key, obj, source, look_up, around)
             for obj in page.objects
-            if wanted is None or Key(kind, obj.namespace, obj.name) in wanted
+            if (key := Key(kind, obj.namespace, obj.name)) and (wanted is None or key in wanted)
         ]
         yield Part(around, found, [key for key in unreadable if wanted is None or key in wanted])
 
 
-def _read(obj: KubeObject, look_up: Listed, around: Surroundings) -> Found:
-    source = source_of(obj.kind)
+def _read(key: Key, obj: KubeObject, source: Source | None, look_up: Listed, around: Surroundings) -> Found:
     noting = look_up.noting()
     try:
         reading = read(source, obj, noting) if source else Reading()
     except PorticoError:
         reading = Reading()  # what it needs cannot be read now: the queue tries again
-    found = Found(Key(str(obj.kind), obj.namespace, obj.name), obj, reading, noting.versions)
+    found = Found(key, obj, reading, noting.versions)
     found.new = _new(found, around)
     return found
 

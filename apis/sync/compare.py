@@ -46,7 +46,9 @@ def fingerprint(published: Published, problems: Sequence[Problem], around: Surro
 
 def _without_our_conditions(published: Published) -> Published:
     """What Portico itself wrote to the object's status is no news."""
-    if not isinstance(published, PublishedApi) or not published.ref.kind.startswith(OUR_GROUP):
+    if not isinstance(published, PublishedApi) or not published.conditions:
+        return published
+    if not published.ref.kind.startswith(OUR_GROUP):
         return published
     return replace(
         published, conditions=tuple(c for c in published.conditions if c.type not in OUR_CONDITIONS)
@@ -63,8 +65,8 @@ def fingerprints(reading: Reading, around: Surroundings) -> Prints:
 class Known(NamedTuple):
     """What the catalog remembers of a cluster's objects.
 
-    `marks` are those of SeenObject. `objects` have something in the catalog and no mark. Of the `doubtful` it is not what
-    the object says, whatever their mark. Those in `waiting` are in the queue already.
+    `marks` are those of SeenObject. `objects` are all that have something in the catalog, `doubtful` those of them whose
+    state is not what their object says, whatever their mark. Those in `waiting` are in the queue already.
     """
 
     marks: Mapping[Key, str]

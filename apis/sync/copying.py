@@ -29,16 +29,27 @@ OWNER = ("cluster", "owner_kind", "owner_namespace", "owner_name")
 def held(cluster: str, keys: Iterable[Key]) -> set[Key]:
     """Those of the objects that have a live version in the catalog."""
     wanted = set(keys)
-    rows = ApiVersion.objects.filter(
-        cluster=cluster, object_name__in=[key.name for key in wanted], withdrawn_at__isnull=True
+    rows = _found(
+        "SELECT kind, namespace, object_name FROM apis_apiversion "
+        "WHERE cluster = %s AND object_name = ANY(%s) AND withdrawn_at IS NULL",
+        [cluster, [key.name for key in wanted]],
     )
-    return {Key(*row) for row in rows.order_by().values_list("kind", "namespace", "object_name")} & wanted
+    return {Key(*row) for row in rows} & wanted
 
 
 def taken_keys(cluster: str, wanted: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
     """Those of the (namespace, key) that have an Api already."""
-    rows = Api.objects.filter(cluster=cluster, key__in={key for _, key in wanted})
-    return set(rows.order_by().values_list("namespace", "key"))
+    keys = list({key for _, key in wanted})
+    return set(
+        _found("SELECT namespace, key FROM apis_api WHERE cluster = %s AND key = ANY(%s)", [cluster, keys])
+    )
+
+
+def _found(query: str, values: list[Any]) -> list[Any]:
+    """The rows of a query with lists for values, which the ORM would spell out one by one."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchall()
 
 
 @dataclass(slots=True)
@@ -47,7 +58,7 @@ class Version:
 
     published: PublishedApi
     columns: dict[str, Any]
-    presentation: dict[str, Any]
+    shown: list[Any]
     event: str
     slug: str
     team: int | None
@@ -57,15 +68,16 @@ class Version:
     def of(cls, published: PublishedApi, around: Surroundings) -> Self:
         """Raises ValueError where it holds what no text can."""
         columns, event = versions.columns(published, around, fingerprint(published, (), around))
-        presentation = columns["presentation"]
+        shown = {**columns["presentation"], "tags": _array(columns["presentation"]["tags"])}
         for name in versions.JSON_COLUMNS & columns.keys():
             columns[name] = _json(columns[name])
+        columns["stated_only"] = _array(columns["stated_only"])
         grant = around.grants.get(published.ref.namespace)
         plans = {around.plan(published.ref.namespace, name) for name in published.plans}
         return cls(
             published,
             columns,
-            presentation,
+            [shown[name] for name in catalog.PRESENTED],
             event,
             _slug(published.key),
             grant.team_id if grant else None,
@@ -123,7 +135,7 @@ class Batch:
                         version.published.ref.namespace,
                         version.published.key,
                     ),
-                    *(version.team, *(version.presentation[name] for name in catalog.PRESENTED)),
+                    *(version.team, *version.shown),
                 )
                 for version, (api, number), slug in rows
             ),
@@ -160,7 +172,7 @@ class Batch:
                     version.team,
                     ApiVersion._meta.label,
                     f"{slug}/{version.published.version}",
-                    f"{version.presentation['name']} {version.published.version}"[:254],
+                    f"{version.published.display_name[:120]} {version.published.version}"[:254],
                     _json(_told(version.published.ref)),
                 )
                 for version, _, slug in rows
@@ -253,19 +265,21 @@ def _slug(wish: str) -> str:
 
 
 def _taken_slugs(wishes: Iterable[str]) -> set[str]:
-    wanted = set(wishes)
-    return set(Api.objects.filter(slug__in=wanted).values_list("slug", flat=True)) if wanted else set()
+    wanted = list(wishes)
+    return (
+        {slug for (slug,) in _found("SELECT slug FROM apis_api WHERE slug = ANY(%s)", [wanted])}
+        if wanted
+        else set()
+    )
 
 
 def _numbers(count: int) -> list[tuple[int, int]]:
     """Primary keys of Apis and of their versions in advance, so that the rows can name each other."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')), nextval(pg_get_serial_sequence(%s, 'id')) "
-            "FROM generate_series(1, %s)",
-            [Api._meta.db_table, ApiVersion._meta.db_table, count],
-        )
-        return cursor.fetchall()
+    return _found(
+        "SELECT nextval(pg_get_serial_sequence(%s, 'id')), nextval(pg_get_serial_sequence(%s, 'id')) "
+        "FROM generate_series(1, %s)",
+        [Api._meta.db_table, ApiVersion._meta.db_table, count],
+    )
 
 
 def _copy(model: type[models.Model], names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
@@ -294,7 +308,15 @@ def _default(column: "models.Field[Any, Any]") -> Any:
     value = column.get_default()
     if isinstance(column, models.JSONField):
         return _json(value)
+    if isinstance(value, list):
+        return _array(value)
     return str(value) if isinstance(value, str) else value
+
+
+def _array(texts: Sequence[str]) -> str:
+    """A list of texts as Postgres reads it."""
+    quoted = (text.replace("\\", r"\\").replace('"', r"\"") for text in texts)
+    return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
 
 
 def _json(value: Any) -> str:

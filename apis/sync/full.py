@@ -1,7 +1,9 @@
 """Everything of a cluster compared with the catalog. What a watch missed heals here."""
 
+import itertools
 import logging
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,15 +11,16 @@ from django.db import connection
 from django.utils import timezone
 
 from apis.models import Dependency, SyncProblem, SyncRun
-from apis.sources import SOURCES, ObjectRef, Problem, Source, served
+from apis.sources import SOURCES, ObjectRef, Problem, Source, served, source_of
 from portal.errors import PorticoError
 from portal.kube import Cluster, Kind, KindNotInstalled, Page, Unreadable
 
 from . import bulk, changes, marks, problems
+from .ahead import Ahead
 from .compare import Difference, Key, differing
 from .dependencies import EVERY, Needed, of_many
 from .listed import pages
-from .recorded import known
+from .recorded import known, knows, waiting
 from .refresh import KINDS, drop, kind_is_gone, settle
 from .surroundings import Surroundings
 
@@ -26,6 +29,8 @@ logger = logging.getLogger(__name__)
 KEPT_DAYS = 7
 # So many objects are carried at once; more go into the queue, and new ones into the catalog page by page.
 AT_ONCE = 200
+# Pages of metadata, of half a megabyte each, that may come before they are looked at.
+PAGES_AHEAD = 8
 
 
 @dataclass
@@ -50,13 +55,9 @@ def run(cluster: Cluster) -> SyncRun:
     began = _database_now()
     observed = Observed()
     try:
-        observed = observe(cluster)
-        found = differing(
-            observed.marks, known(cluster.name), unknown=observed.unknown, partial=observed.partial
-        )
-        _keep_nameless(cluster.name, observed)
-        counts = _carry(cluster, found, began, observed.dropped)
-        counts["unchanged"] = len(observed.marks.keys() - set(found.changed))
+        wanted = served(cluster)
+        carry = _compare if knows(cluster.name) else _load
+        counts = carry(cluster, wanted, observed, began)
     except PorticoError as error:
         observed.failures.append(error.message)
     counts["seen"] = len(observed.marks)
@@ -65,11 +66,45 @@ def run(cluster: Cluster) -> SyncRun:
     return record
 
 
-def observe(cluster: Cluster) -> Observed:
-    """List the metadata of every kind, without a write, and say in which state of the world each object stands."""
-    observed, around = Observed(), Surroundings(cluster.name)
-    wanted = served(cluster)
-    needed, versions = _needed(cluster, wanted, observed)
+def _compare(cluster: Cluster, wanted: frozenset[Kind], observed: Observed, began: datetime) -> Counter[str]:
+    """Read again what stands in another state of the world than the catalog remembers."""
+    with Ahead(_listing(cluster, wanted, observed, metadata_only=True), most=PAGES_AHEAD) as listing:
+        around, remembered = Surroundings(cluster.name), known(cluster.name)
+        needed, versions = _needed(cluster, wanted, observed)
+        for page in listing:
+            _observe_page(observed, page, needed, versions, around)
+    # What waits was read after the lists, or will be.
+    remembered = remembered._replace(waiting=waiting(cluster.name))
+    found = differing(observed.marks, remembered, unknown=observed.unknown, partial=observed.partial)
+    _keep_nameless(cluster.name, observed)
+    counts = _carry(cluster, found, began, observed.dropped)
+    counts["unchanged"] = len(observed.marks.keys() - set(found.changed) - remembered.waiting)
+    return counts
+
+
+def _load(cluster: Cluster, wanted: frozenset[Kind], observed: Observed, began: datetime) -> Counter[str]:
+    """Nothing is known of the cluster: its objects are read at once, few of them one by one and many by the page."""
+    with Ahead(_listing(cluster, wanted, observed, metadata_only=False)) as listing:
+        begun: list[Page] = []
+        while sum(len(page.objects) for page in begun) <= AT_ONCE and (page := next(listing, None)):
+            begun.append(page)
+        few = sum(len(page.objects) for page in begun) <= AT_ONCE
+        counts, rest = Counter[str](), _noting(observed, itertools.chain(begun, listing))
+        for page in rest:
+            source = source_of(page.kind)
+            if few or source is None or not source.depends_on:
+                counts += settle(cluster, _keys(page))
+            else:  # those that others are read with have come before
+                counts += bulk.store(cluster, itertools.chain([page], rest), began)[0]
+    _keep_nameless(cluster.name, observed)
+    counts["unchanged"] = 0
+    return counts
+
+
+def _listing(
+    cluster: Cluster, wanted: frozenset[Kind], observed: Observed, *, metadata_only: bool
+) -> Iterator[Page]:
+    """All pages of all kinds, those that others are read with first; what could not be listed stands in `observed`."""
     for source in SOURCES:
         kind = str(source.kind)
         if source.kind not in wanted:
@@ -79,14 +114,30 @@ def observe(cluster: Cluster) -> Observed:
                 observed.unknown.add(kind)
             continue
         try:
-            for page in pages(cluster, source.kind, metadata_only=True):
-                _observe_page(observed, page, needed, versions, around)
+            yield from pages(cluster, source.kind, metadata_only=metadata_only)
         except KindNotInstalled:
             if not kind_is_gone(cluster, source.kind):
                 observed.unknown.add(kind)
         except PorticoError as error:
             _failed(observed, cluster, source.kind, error)
-    return observed
+
+
+def _noting(observed: Observed, listing: Iterable[Page]) -> Iterator[Page]:
+    """The same pages, of which `observed` knows what came."""
+    for page in listing:
+        observed.marks.update(dict.fromkeys(_keys(page), ""))
+        observed.nameless.update(_nameless(page))
+        yield page
+
+
+def _keys(page: Page) -> list[Key]:
+    kind = str(page.kind)
+    found = [Key(kind, obj.namespace, obj.name) for obj in page.objects]
+    return found + [Key(kind, entry.namespace, entry.name) for entry in page.unreadable if entry.name]
+
+
+def _nameless(page: Page) -> dict[str, Unreadable]:
+    return {(entry.file or entry.message)[:253]: entry for entry in page.unreadable if not entry.name}
 
 
 def _is_dropped(cluster: Cluster, source: Source, wanted: frozenset[Kind]) -> bool:
@@ -139,6 +190,7 @@ def _observe_page(
     versions: dict[Needed, str],
     around: Surroundings,
 ) -> None:
+    """Say in which state of the world each object of the page stands."""
     kind = str(page.kind)
     for obj in page.objects:
         key = Key(kind, obj.namespace, obj.name)
@@ -147,8 +199,7 @@ def _observe_page(
     for entry in page.unreadable:
         if entry.name:
             observed.marks[Key(kind, entry.namespace, entry.name)] = ""
-        else:
-            observed.nameless[(entry.file or entry.message)[:253]] = entry
+    observed.nameless.update(_nameless(page))
     if not page.complete:
         observed.partial.add(kind)
 

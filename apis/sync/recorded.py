@@ -1,8 +1,8 @@
 """What the catalog says by now, in the form that a listing of the cluster is compared with."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import Case, Exists, F, Model, OuterRef, Q, Value, When
+from django.db.models import Case, F, Model, Q, QuerySet, Value, When
 
 from apis.models import ApiVersion, Backend, Change, ClusterAccess, Plan, Publication, SeenObject, SyncProblem
 
@@ -21,29 +21,42 @@ PLACE = ("kind", "namespace", "object_name")
 
 
 def known(cluster: str) -> Known:
-    """Everything that the catalog knows of this cluster's objects."""
+    """Everything that the catalog knows of this cluster's objects, but for what waits in the queue."""
     seen = SeenObject.objects.filter(cluster=cluster).values_list(*PLACE, "mark")
     marks = {Key(kind, namespace, name): mark for kind, namespace, name, mark in seen}
-    versions = ApiVersion.objects.filter(cluster=cluster, withdrawn_at__isnull=True)
-    # What has a mark is known by it: few others have anything here.
-    marked = SeenObject.objects.filter(cluster=cluster, **{name: OuterRef(name) for name in PLACE})
-    unmarked = (
-        versions,
+    versions, *others = (rows.order_by() for rows in _everything(cluster))
+    doubts = versions.annotate(
+        doubtful=Case(When(DOUBTFUL, then=Value(value=True)), default=Value(value=False))
+    )
+    objects, doubtful = set(), set()
+    for kind, namespace, name, is_doubtful in doubts.values_list(*PLACE, "doubtful"):
+        objects.add(key := Key(kind, namespace, name))
+        if is_doubtful:
+            doubtful.add(key)
+    objects.update(Key(*row) for rows in others for row in rows.values_list(*PLACE))
+    return Known(marks, objects, doubtful)
+
+
+def waiting(cluster: str) -> set[Key]:
+    """Objects that are in the queue."""
+    rows = Change.objects.filter(cluster=cluster, listed_at__isnull=True)
+    return {Key(*row) for row in rows.values_list("kind", "namespace", "name")}
+
+
+def knows(cluster: str) -> bool:
+    """Whether the catalog has anything of this cluster's objects."""
+    seen = SeenObject.objects.filter(cluster=cluster)
+    return seen.exists() or any(rows.exists() for rows in _everything(cluster))
+
+
+def _everything(cluster: str) -> tuple[QuerySet[Any], ...]:
+    """The rows that stand in the catalog because of an object."""
+    return (
+        ApiVersion.objects.filter(cluster=cluster, withdrawn_at__isnull=True),
         Plan.objects.live().filter(cluster=cluster),
         Backend.objects.filter(cluster=cluster),
         ClusterAccess.objects.filter(cluster=cluster),
         SyncProblem.objects.filter(cluster=cluster).exclude(kind=""),
-    )
-    objects = {
-        Key(*row) for rows in unmarked for row in rows.filter(~Exists(marked)).order_by().values_list(*PLACE)
-    }
-    doubtful = {Key(*row) for row in versions.filter(DOUBTFUL).order_by().values_list(*PLACE)}
-    waiting = Change.objects.filter(cluster=cluster, listed_at__isnull=True)
-    return Known(
-        marks,
-        objects,
-        doubtful,
-        {Key(*row) for row in waiting.values_list("kind", "namespace", "name")},
     )
 
 

@@ -165,19 +165,21 @@ def read_object(
     namespace = (
         namespace if kind.namespaced and isinstance(namespace, str) and NAME.fullmatch(namespace) else ""
     )
-    where: dict[str, Any] = {
-        "cluster": cluster,
-        "kind": kind,
-        "namespace": namespace,
-        "name": name if isinstance(name, str) and NAME.fullmatch(name) else "",
-        "file": file,
-        "line": line,
-    }
     try:
         safeyaml.check(body)
         _check_metadata(meta, kind=kind, namespace=namespace)
     except Invalid as error:
-        return Unreadable(**where, message=error.message, remedy=error.remedy, field=error.field)
+        return Unreadable(
+            cluster=cluster,
+            kind=kind,
+            namespace=namespace,
+            name=name if isinstance(name, str) and NAME.fullmatch(name) else "",
+            message=error.message,
+            remedy=error.remedy,
+            field=error.field,
+            file=file,
+            line=line,
+        )
     return KubeObject(
         cluster=cluster,
         kind=kind,
@@ -207,7 +209,9 @@ def _check_metadata(meta: dict[str, Any], *, kind: Kind, namespace: str) -> None
             "metadata.namespace is not a name", field="metadata.namespace", remedy="Write it as text."
         )
     for part in ("labels", "annotations"):
-        values = meta.get(part) or {}
+        values = meta.get(part)
+        if not values:
+            continue
         if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
             raise Invalid(
                 f"metadata.{part} has a value that is not text",
