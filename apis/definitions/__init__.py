@@ -48,9 +48,9 @@ def parse(text: str) -> Definition:
     return parse_openapi(reader, release)
 
 
-def load(text: str, *, max_nodes: int | None = None) -> dict[Any, Any]:
+def load(text: str) -> dict[Any, Any]:
     """The OpenAPI or AsyncAPI document as plain objects. Raises Invalid for anything else."""
-    data = safeyaml.load(text, max_nodes=max_nodes)
+    data = safeyaml.load(text)
     if not isinstance(data, dict) or not data.keys() & {"openapi", "swagger", "asyncapi"}:
         raise safeyaml.BadYaml(
             "This is neither OpenAPI, AsyncAPI, GraphQL, WSDL nor protobuf", line=1, remedy=REMEDY

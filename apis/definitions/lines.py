@@ -1,7 +1,7 @@
 """Where in a YAML or JSON text a part of the document stands. One pass over the text, so memory stays small."""
 
 from collections.abc import Callable, Iterable
-from json.decoder import JSONDecodeError, JSONDecoder, scanstring
+from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
 import yaml
@@ -34,7 +34,7 @@ def _find(text: str, wanted: "_Wanted") -> None:
         try:
             _find_in_json(text, wanted)
             return
-        except (JSONDecodeError, StopIteration, IndexError):
+        except (JSONDecodeError, IndexError):
             pass  # YAML's own flow style begins in the same way
     _find_in_yaml(text, wanted)
 
@@ -66,11 +66,11 @@ class _Wanted:
 def _find_in_json(text: str, wanted: _Wanted) -> None:
     """Steps into what is on the way to a wanted place and lets the decoder, which is quick, run over everything else.
 
-    Raises StopIteration, IndexError or JSONDecodeError where the text is no JSON.
+    Raises IndexError or JSONDecodeError where the text is no JSON.
     """
     found: list[tuple[int, _Wanted]] = []
     # Numbers stay text: Python refuses those with too many digits.
-    scan = JSONDecoder(parse_int=str, parse_float=str, parse_constant=str).scan_once
+    scan = JSONDecoder(parse_int=str, parse_float=str, parse_constant=str).raw_decode
     _step_into(text, _after_blanks(text, 1 if text.startswith("\ufeff") else 0), wanted, scan, found)
     line, seen = 1, 0
     for position, place in sorted(found, key=lambda entry: entry[0]):
@@ -94,7 +94,7 @@ def _step_into(
     while text[at] not in "}]":
         start, key = at, str(step)
         if is_mapping:
-            key, at = scanstring(text, at + 1, False)
+            key, at = scan(text, at)
             at = _after_blanks(text, _after_blanks(text, at) + 1)
         inside = wanted.inside.get(key)
         if inside is None:
@@ -130,7 +130,7 @@ def _find_in_yaml(text: str, wanted: _Wanted) -> None:
             else:
                 finder.open.pop()
         elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-            if passed_over or not finder.start(event):
+            if passed_over or not finder.start(event, is_mapping=kind is yaml.MappingStartEvent):
                 passed_over += 1
         elif not passed_over and isinstance(event, yaml.NodeEvent):
             finder.scalar(event)
@@ -144,7 +144,7 @@ class _Finder:
         # The place, and the key or index that comes next; None: a key comes next.
         self.open: list[tuple[_Wanted, str | int | None]] = []
 
-    def start(self, event: yaml.CollectionStartEvent) -> bool:
+    def start(self, event: yaml.Event, *, is_mapping: bool) -> bool:
         """Take the start of a mapping or list; whether there is anything wanted inside it."""
         here = self.root
         if self.open:
@@ -155,7 +155,7 @@ class _Finder:
             if inside is None or not inside.inside:
                 return False
             here = inside
-        self.open.append((here, None if isinstance(event, yaml.MappingStartEvent) else 0))
+        self.open.append((here, None if is_mapping else 0))
         return True
 
     def scalar(self, event: yaml.NodeEvent) -> None:
@@ -171,7 +171,7 @@ class _Finder:
         else:
             self._next(event)
 
-    def _next(self, event: yaml.NodeEvent) -> _Wanted | None:
+    def _next(self, event: yaml.Event) -> _Wanted | None:
         """The wanted place that the event is the value of."""
         here, step = self.open[-1]
         self.open[-1] = (here, step + 1 if isinstance(step, int) else None)

@@ -125,7 +125,8 @@ class Reader:
         """
         kept: dict[tuple[str, str], Operation] = {}
         for operation, place in operations:
-            self.spend(len(operation.scopes), sum(map(len, operation.scopes)))
+            names = operation.scopes + operation.examples
+            self.spend(len(names), sum(map(len, names)))
             if len(operation.path) > LONGEST_PATH:
                 message = f"A path has more than {LONGEST_PATH} characters and is left out"
                 self.find("path-too-long", message, place)
@@ -157,7 +158,7 @@ class Reader:
 
     def resolved(self, value: Any, path: Path) -> dict[Any, Any]:
         """The mapping that a value is or refers to, over a few hops at most. Other documents are never fetched."""
-        seen = set()
+        seen: set[str] = set()
         while isinstance(value, dict) and isinstance(target := value.get("$ref"), str):
             if target in seen:
                 self.find("ref-cycle", f"$ref {target[:200]} leads back to itself", path)

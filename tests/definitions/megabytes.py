@@ -63,6 +63,21 @@ def shared_parameters() -> str:
     return openapi(**{"x-i": item}, paths=paths)
 
 
+def shared_long_names() -> str:
+    """Long names of examples and of a channel, which many operations share."""
+    answer = {"content": {f"{'m' * 20_000}{n}": {"examples": {"e" * 400: {}}} for n in range(20)}}
+    paths = {f"/{n}": {"get": {"responses": {"200": {"$ref": "#/x-a"}}}} for n in range(9_000)}
+    return openapi(**{"x-a": answer}, paths=paths)
+
+
+def shared_channel() -> str:
+    """One operation on a channel with a name of half a megabyte, under many names."""
+    name = "c" * 250_000
+    one = {"action": "send", "channel": {"$ref": f"#/channels/{name}"}}
+    operations = {f"o{n}": {"$ref": "#/x-o"} for n in range(18_000)}
+    return json.dumps({"asyncapi": "3.0.0", "channels": {name: {}}, "x-o": one, "operations": operations})
+
+
 def nested_urls() -> str:
     """Server variables that stand for one another."""
     variables = {f"v{n}": {"default": f"{{v{n + 1}}}" * 80} for n in range(1_000)}
@@ -135,6 +150,7 @@ JSON: dict[str, Callable[[], str]] = {
     "shared-scopes": shared_scopes,
     "shared-schemes": shared_schemes,
     "shared-parameters": shared_parameters,
+    "shared-long-names": shared_long_names,
     "nested-urls": nested_urls,
     "deep-lists": deep_lists,
 }
@@ -183,6 +199,7 @@ ASYNCAPI: dict[str, Callable[[], str]] = {
         after='"a":0}}',
         size=700_000,
     ),
+    "shared-channel": shared_channel,
     "servers": lambda: counted(
         '"%d":{"url":"u"},', before='{"asyncapi":"2.6.0","servers":{', after='"a":0}}'
     ),

@@ -22,7 +22,6 @@ from apis.sources.source import CONFIG_MAP, LookUp
 from apis.sources.wso2_v1alpha1.endpoints import operations_of, upstreams_of
 from apis.sources.wso2_v1alpha1.kinds import RATE_LIMITING
 from apis.sources.wso2_v1alpha1.security import security_of
-from portal import safeyaml
 from portal.errors import Invalid
 from portal.kube import KubeObject
 
@@ -50,14 +49,6 @@ def read_api(obj: KubeObject, look_up: LookUp) -> Reading:
             reader = ApiReader(obj, name, text, len(names) > 1, annotations, look_up, report)
             found.extend(reader.read())
     return Reading((), report.problems) if report.problems else Reading(tuple(found))
-
-
-def most_nodes(text: str) -> int:
-    """How many values a definition of this size may hold. Real ones have 15 characters and more for each.
-
-    Text that packs them closer costs seconds to read; with this limit 1 MB costs less than one.
-    """
-    return min(100_000 + len(text) // 10, safeyaml.MAX_NODES)
 
 
 def config_map_names(obj: KubeObject, report: Report) -> tuple[str, ...]:
@@ -155,7 +146,7 @@ class ApiReader:
     def load(self) -> dict[Any, Any] | None:
         """The definition as plain objects, None with a problem if it cannot be read."""
         try:
-            return definitions.load(self.text.text, max_nodes=most_nodes(self.text.text))
+            return definitions.load(self.text.text)
         except Invalid as error:
             self.report.add(self.field, f"{self.text.origin}: {error.message}", error.remedy or "Mend it.")
             return None
