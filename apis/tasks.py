@@ -54,11 +54,34 @@ def carry_changes() -> None:
     """Carry what waits in the queue into the catalog, until nothing is due."""
     until = time.monotonic() + TURN_SECONDS
     while taken := changes.take():
+        if len(taken) > 1 and all(change.gone for change in taken):
+            taken += changes.take_gone(taken[0])
+            taken = _withdraw(taken)
         for change in taken:
             _carry(change)
         if time.monotonic() > until:
             carry_changes.delay()
             return
+
+
+def _withdraw(taken: list[Change]) -> list[Change]:
+    """Withdraw deleted objects of one kind together. Returns those that are left to be looked at one by one."""
+    first = taken[0]
+    alike = {
+        Key(change.kind, change.namespace, change.name): change
+        for change in taken
+        if (change.cluster, change.kind) == (first.cluster, first.kind)
+    }
+    if first.cluster not in settings.CLUSTERS:
+        return taken
+    try:
+        withdrawn = sync.withdraw(get_cluster(first.cluster), list(alike))
+    except PorticoError as error:
+        logger.warning("%d deleted objects of %s wait: %s", len(alike), first.kind, error.message)
+        return taken
+    for key in withdrawn:
+        changes.done(alike[key], carried=True)
+    return [change for change in taken if Key(change.kind, change.namespace, change.name) not in withdrawn]
 
 
 def _carry(change: Change) -> None:

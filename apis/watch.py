@@ -275,9 +275,10 @@ class Leader:
 
     def _write_changes(self) -> None:
         for cluster in list(self._pending.changed):
-            keys = sync.concerns(cluster, self._pending.changed[cluster])
+            versions = self._pending.changed[cluster]
+            keys = sync.concerns(cluster, versions)
             if keys:
-                changes.note(cluster, keys)
+                changes.note(cluster, keys, gone={key for key in keys if not versions[key]})
                 self._wake()
             del self._pending.changed[cluster]
 

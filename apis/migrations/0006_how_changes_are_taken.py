@@ -19,6 +19,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="change",
+            name="gone",
+            field=models.BooleanField(default=False, help_text="It was deleted, as far as the watch saw."),
+        ),
+        migrations.AddField(
+            model_name="change",
             name="leased_by",
             field=models.IntegerField(
                 null=True,

@@ -153,6 +153,7 @@ class Change(models.Model):
     namespace = models.CharField(max_length=63, blank=True)
     name = models.CharField(max_length=253)
     background = models.BooleanField(default=False, help_text="Of a full sync; what people do goes first.")
+    gone = models.BooleanField(default=False, help_text="It was deleted, as far as the watch saw.")
     notices = models.PositiveIntegerField(default=1)
     attempts = models.PositiveIntegerField(default=0)
     noticed_at = models.DateTimeField()

@@ -8,6 +8,7 @@ from . import changes
 from .compare import Key
 from .follow import carry, concerns
 from .full import run
+from .gone import withdraw
 from .refresh import settle
 
-__all__ = ["Key", "carry", "changes", "concerns", "run", "settle"]
+__all__ = ["Key", "carry", "changes", "concerns", "run", "settle", "withdraw"]

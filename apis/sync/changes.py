@@ -4,7 +4,7 @@ The queue is a table, so that nothing is lost with a process: a row that a kille
 ends. All times are the database's, so that the clocks of machines do not matter.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -18,6 +18,9 @@ from .compare import Key
 LEASE = 5
 # Objects that a worker takes at once.
 TAKEN = 5
+# Deleted ones of a kind are withdrawn together, and a lease for as many.
+TAKEN_GONE = 200
+LEASE_OF_MANY = 60
 # So many that wait are worth another worker, up to so many.
 MANY = 10
 MOST_WORKERS = 2
@@ -34,27 +37,34 @@ class ClockTimestamp(Func):
     output_field = DateTimeField()
 
 
-def note(cluster: str, keys: Sequence[Key], *, background: bool = False) -> None:
+def note(cluster: str, keys: Sequence[Key], *, gone: Collection[Key] = (), background: bool = False) -> None:
     """Say that these objects changed. One that waits already stays one row, and is looked at again if it is under way.
 
-    One that was postponed is due now: its cluster gave a sign of life.
+    One that was postponed is due now: its cluster gave a sign of life. Those in `gone` were deleted, it seems.
     """
+    keys = list(dict.fromkeys(keys))
     if not keys:
         return
     with connection.cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO apis_change
-                (cluster, kind, namespace, name, background, notices, attempts, noticed_at, due_at)
-            SELECT %s, kind, namespace, name, %s, 1, 0, clock_timestamp(), clock_timestamp()
-            FROM unnest(%s::text[], %s::text[], %s::text[]) AS changed (kind, namespace, name)
+                (cluster, kind, namespace, name, gone, background, notices, attempts, noticed_at, due_at)
+            SELECT %s, kind, namespace, name, gone, %s, 1, 0, clock_timestamp(), clock_timestamp()
+            FROM unnest(%s::text[], %s::text[], %s::text[], %s::bool[]) AS changed (kind, namespace, name, gone)
             ORDER BY kind, namespace, name
             ON CONFLICT (cluster, kind, namespace, name) WHERE listed_at IS NULL DO UPDATE SET
-                notices = apis_change.notices + 1, background = apis_change.background AND excluded.background,
+                notices = apis_change.notices + 1, gone = excluded.gone,
+                background = apis_change.background AND excluded.background,
                 due_at = CASE WHEN apis_change.leased_by IS NOT NULL THEN apis_change.due_at
                     ELSE least(apis_change.due_at, excluded.due_at) END
             """,
-            [cluster, background, *(list(column) for column in zip(*dict.fromkeys(keys), strict=True))],
+            [
+                cluster,
+                background,
+                *(list(column) for column in zip(*keys, strict=True)),
+                [key in gone for key in keys],
+            ],
         )
 
 
@@ -73,6 +83,26 @@ def take() -> list[Change]:
             RETURNING *
             """,
             [LEASE, TAKEN],
+        )
+    )
+
+
+def take_gone(like: Change) -> list[Change]:
+    """More objects of the same kind that were deleted, to be withdrawn together."""
+    return list(
+        Change.objects.raw(
+            """
+            UPDATE apis_change
+            SET due_at = clock_timestamp() + %s * interval '1 second', attempts = attempts + 1,
+                leased_by = pg_backend_pid()
+            WHERE id IN (
+                SELECT id FROM apis_change WHERE listed_at IS NULL AND due_at <= clock_timestamp()
+                    AND gone AND cluster = %s AND kind = %s
+                ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
+            )
+            RETURNING *
+            """,
+            [LEASE_OF_MANY, like.cluster, like.kind, TAKEN_GONE],
         )
     )
 

@@ -217,7 +217,7 @@ def _carry(cluster: Cluster, found: Difference, began: datetime, dropped: set[st
     if len(found.changed) + len(gone) <= AT_ONCE:
         counts = settle(cluster, _plans_first([*gone, *found.changed]))
     else:
-        changes.note(cluster.name, gone)
+        changes.note(cluster.name, gone, gone=set(gone))
         few, many = bulk.split(found.changed)
         counts = settle(cluster, _plans_first(few)) + bulk.load(cluster, many, began)
     # Last: what is read as another version of its kind by now has moved there.

@@ -58,8 +58,11 @@ def settle(cluster: Cluster, keys: Iterable[Key]) -> Counter[str]:
             continue
         done = refresh(cluster, key)
         counts += done.counts
-        followers = _followers(cluster.name, done)
-        waiting.extend(follower for follower in followers if follower != key and follower not in waiting)
+        waiting.extend(
+            follower
+            for follower in followers(cluster.name, done)
+            if follower != key and follower not in waiting
+        )
     return counts
 
 
@@ -72,7 +75,7 @@ def refresh(cluster: Cluster, key: Key) -> Applied:
     source = source_of(kind)
     if source is None:
         return Applied()
-    with one_at_a_time(f"object {cluster.name} {' '.join(key)}"):
+    with one_at_a_time(lock_of(cluster.name, key)):
         obj, reading, needed = _observe(cluster, source, key)
         ref = ref_of(cluster.name, key, obj)
         # Read after the object and what it needs were noted: who changes any of this reads the object again.
@@ -83,6 +86,11 @@ def refresh(cluster: Cluster, key: Key) -> Applied:
             obj = conditions.write(cluster, obj, ref)
         _remember(ref, obj, reading, needed, done, around)
     return done
+
+
+def lock_of(cluster: str, key: Key) -> str:
+    """The name of the lock that whoever reads or withdraws the object holds."""
+    return f"object {cluster} {' '.join(key)}"
 
 
 def _tell(cluster: Cluster, obj: KubeObject, news: list[str]) -> None:
@@ -96,7 +104,7 @@ def _tell(cluster: Cluster, obj: KubeObject, news: list[str]) -> None:
 
 def drop(cluster: str, key: Key) -> Applied:
     """Withdraw what an object has in the catalog, although it may still be there: Portico is not to read it any more."""
-    with one_at_a_time(f"object {cluster} {' '.join(key)}"):
+    with one_at_a_time(lock_of(cluster, key)):
         ref = ref_of(cluster, key, None)
         marks.forget(ref)
         return _apply(ref, Reading(), {}, Surroundings(cluster, key.namespace), recorded(cluster, key))
@@ -210,6 +218,8 @@ def read(source: Source, obj: KubeObject, look_up: LookUp) -> Reading:
     ref = ref_of(obj.cluster, Key(str(obj.kind), obj.namespace, obj.name), obj)
     try:
         reading = source.read(obj, look_up)
+        if all(entry.ref == ref for entry in reading.published):
+            return reading
         return replace(reading, published=tuple(replace(entry, ref=ref) for entry in reading.published))
     except PorticoError:
         raise
@@ -258,7 +268,7 @@ def _apply(
     return done
 
 
-def _followers(cluster: str, done: Applied) -> set[Key]:
+def followers(cluster: str, done: Applied) -> set[Key]:
     """Objects that name a plan which came or went, and those that want a name or path which is free now."""
     found = {key for plan in done.plan_keys for key in dependants(cluster, Needed(PLAN, "", plan))}
     if done.freed:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from apis import catalog
@@ -183,7 +184,9 @@ def _apply_one(
     done.freed |= before is not None and before.base_path != published.base_path
     wanted = _write(row, published, parsed, around, content_hash, recorded)
     _audit(row, event)
-    _tell(row, event or "updated", before, _gateway_view(row, wanted))
+    after = _gateway_view(row, wanted)
+    served = row.served or (before is not None and before.served)
+    _tell(row, event or "updated", served and after != before)
 
 
 def _create_api(published: PublishedApi) -> Api:
@@ -354,16 +357,22 @@ def _presentation(published: PublishedApi, described: str) -> dict[str, Any]:
     }
 
 
+def withdraw(cluster: str, places: Q, done: Applied) -> None:
+    """Withdraw all versions of objects that are gone."""
+    rows = ApiVersion.objects.filter(places, cluster=cluster, withdrawn_at__isnull=True)
+    for row in _locked(rows.select_related("api__team").order_by("pk")):
+        _withdraw(row, done)
+
+
 def _withdraw(row: ApiVersion, done: Applied) -> None:
     """A tombstone: no longer on sale or served, and nothing of its subscribers is deleted."""
-    parts = Parts.of(row)
-    before = _gateway_view(row, parts)
+    served = row.served
     row.withdrawn_at, row.stale = timezone.now(), False
     row.save(update_fields=["withdrawn_at", "stale"])
     done.counts["withdrawn"] += 1
     done.freed = True
     _audit(row, "withdrawn")
-    _tell(row, "withdrawn", before, _gateway_view(row, parts))
+    _tell(row, "withdrawn", served)
 
 
 def _mark_stale(row: ApiVersion) -> None:
@@ -413,9 +422,9 @@ def _gateway_view(row: ApiVersion, parts: Parts) -> GatewayView | None:
     )
 
 
-def _tell(row: ApiVersion, event: str, before: GatewayView | None, after: GatewayView | None) -> None:
+def _tell(row: ApiVersion, event: str, concerns_gateway: bool) -> None:
     """Notice for those above, where the gateway has something to do; the catalog follows in any case."""
-    if after != before and (row.served or (before is not None and before.served)):
+    if concerns_gateway:
         version_changed.send(sender=ApiVersion, instance=row, event=event, by=None)
     else:
         catalog.refresh(row.api)

@@ -87,7 +87,7 @@ class TestPermission:
     def kubeconfig(self, kubernetes, namespace):
         return kubernetes.account(namespace, self.RULES)
 
-    def test_taken_for_one_kind_and_given_back(self, world, kubeconfig, client_as) -> None:
+    def test_taken_for_one_kind_and_given_back(self, world, kubeconfig, client_as, settings) -> None:
         role = kubeconfig.stem
         world.apply("kept", "doomed")
         until(lambda: world.settled(["kept", "doomed"]), world.found)
@@ -101,6 +101,7 @@ class TestPermission:
         failed = SyncRun.objects.filter(outcome=SyncRun.Outcome.FAILED, message__contains="does not let")
         until(failed.exists, world.found)
         assert set(world.listed()) == {"kept", "doomed"}, "what nobody may see is not gone"
+        settings.CLUSTERS = {CLUSTER: None}
         admin = factories.UserFactory(name="Ada", email="ada@example.com", is_admin=True)
         assert b"does not let Portico" in client_as(admin).get(reverse("apis:sync")).content
 
