@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 # The last step and the way to it. Paths of their own for each of many deep parts would take too much memory.
 Way = tuple[Any, Any]
+NESTED = (dict, list)
 
 
 def pointed_at(data: Any, target: str) -> Any:
@@ -49,14 +50,9 @@ def check_refs(reader: "Reader") -> None:
             # A property may be called "$ref"; then its value is a schema and means nothing here.
             if isinstance(target := value.get("$ref"), str):
                 check_ref(reader, target, way)
-            waiting.extend((entry, (way, key)) for key, entry in value.items() if is_nested(entry))
+            waiting += [(entry, (way, key)) for key, entry in value.items() if type(entry) in NESTED]
         else:
-            waiting.extend((entry, (way, index)) for index, entry in enumerate(value) if is_nested(entry))
-
-
-def is_nested(value: Any) -> bool:
-    """Whether a value can hold others."""
-    return isinstance(value, dict | list)
+            waiting += [(entry, (way, index)) for index, entry in enumerate(value) if type(entry) in NESTED]
 
 
 def check_ref(reader: "Reader", target: str, way: Way | None) -> None:

@@ -35,8 +35,9 @@ TRY = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-# What a megabyte may take on top of the 30 MB of an idle reader, and of the processor. The reader holds itself to it.
-MOST_SECONDS = 1.0
+# What a megabyte may take, on top of the 30 MB of an idle reader, and of the processor's time. The reader holds itself
+# to both. It is 1 s on a quiet machine; on one whose other half is busy the same work counts nearly twice.
+MOST_SECONDS = 2.0
 MOST_BYTES = 170 * 1024 * 1024
 
 

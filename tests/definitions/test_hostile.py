@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from apis import definitions
 from portal.errors import Invalid
@@ -163,33 +162,30 @@ def test_more_operations_than_any_api_has_are_left_out():
     assert "too-many-operations" in {finding.code for finding in found.findings}
 
 
+ONE_OF_MANY = """
+  /things/%d/{id}:
+    parameters: [{$ref: "#/components/parameters/id"}]
+    get:
+      operationId: get%d
+      description: Gets one thing with everything that belongs to it, as it was when it was last seen, and who saw it.
+      parameters:
+        - {name: fields, in: query, description: What of it, schema: {type: array, items: {type: string}}}
+        - {name: limit, in: query, description: How much of it, schema: {type: integer}}
+      responses:
+        "200": {description: The thing, content: {application/json: {schema: {$ref: "#/components/schemas/Thing"}}}}
+        "404": {description: There is no such thing, content: {application/json: {example: {message: None}}}}
+"""
+
+
 def test_5000_operations_are_read_whole():
-    paths = {
-        f"/things/{n}/{{id}}": {
-            "parameters": [{"$ref": "#/components/parameters/id"}],
-            "get": {
-                "operationId": f"get{n}",
-                "description": "Gets it. " * 20,
-                "parameters": [
-                    {"name": name, "in": "query", "schema": {"type": "string"}} for name in "abcd"
-                ],
-                "responses": {
-                    str(code): {"description": "d", "content": {"application/json": {"example": {"a": 1}}}}
-                    for code in (200, 400, 404)
-                },
-            },
-        }
-        for n in range(5_000)
-    }
-    components = {"parameters": {"id": {"name": "id", "in": "path"}}}
-    document = {
-        "openapi": "3.0.0",
-        "info": {"title": "T", "version": "1"},
-        "paths": paths,
-        "components": components,
-    }
-    for text in (json.dumps(document), yaml.dump(document, Dumper=yaml.CSafeDumper)):
-        found = definitions.parse(text)
+    text = (
+        "openapi: 3.0.0\ninfo: {title: T, version: '1'}\npaths:"
+        + "".join(ONE_OF_MANY % (n, n) for n in range(5_000))
+        + "components:\n  parameters: {id: {name: id, in: path}}\n  schemas: {Thing: {type: object}}\n"
+    )
+    for form in (text, json.dumps(definitions.load(text))):
+        assert len(form) > 2_000_000
+        found = definitions.parse(form)
         assert len(found.operations) == 5_000
         assert found.findings == ()
 
