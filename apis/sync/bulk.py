@@ -12,9 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 
-from apis.models import ApiVersion
 from apis.sources import PublishedApi, Reading, Source, source_of
 from portal.errors import PorticoError
 from portal.kube import Cluster, KubeObject, Page
@@ -23,7 +22,7 @@ from portal.locks import transaction_lock
 from . import changes, copying, marks, problems
 from .ahead import Ahead
 from .compare import Key
-from .dependencies import Needed
+from .dependencies import PLAN, Needed
 from .listed import Listed, pages
 from .refresh import KINDS, read
 from .surroundings import Surroundings
@@ -61,16 +60,20 @@ class Room:
 
     paths: set[str] = field(default_factory=set)
     above: set[str] = field(default_factory=set)
-    looked: datetime | None = None
+    looked: str = "0"
 
     def look(self) -> None:
-        """Learn what was written since the last look."""
-        rows = ApiVersion.objects.filter(withdrawn_at__isnull=True).order_by()
-        if self.looked:
-            rows = rows.filter(seen_at__gte=self.looked)
-        for path, seen_at in rows.values_list("base_path", "seen_at"):
-            self.take(path)
-            self.looked = max(self.looked or seen_at, seen_at)
+        """Learn what was written since the last look: rows carry the transaction that wrote them."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
+            now = str(cursor.fetchall()[0][0])
+            cursor.execute(
+                "SELECT base_path FROM apis_apiversion WHERE withdrawn_at IS NULL AND changed_in >= %s::xid8",
+                [self.looked],
+            )
+            for (path,) in cursor.fetchall():
+                self.take(path)
+        self.looked = now
 
     def has(self, path: str) -> bool:
         """Whether nobody has this path, one above it or one below it."""
@@ -162,13 +165,15 @@ def _new(found: Found, around: Surroundings) -> copying.New | None:
     reading, entries, obj = found.reading, found.entries, found.obj
     if not entries or reading.problems or len(entries) < len(reading.published) or not _fit(entries):
         return None
+    plans = {Needed(PLAN, "", name): "" for entry in entries for name in entry.plans}
+    needed = {**found.needed, **plans}
     try:
         return copying.New(
             ref=entries[0].ref,
             versions=[copying.Version.of(entry, around) for entry in entries],
-            needed=found.needed,
+            needed=needed,
             problems=problems.by_field(said for entry in entries for said in around.problems(entry)),
-            mark=marks.mark(obj.resource_version, found.needed, found.key, around),
+            mark=marks.mark(obj.resource_version, needed, found.key, around),
             resource_version=obj.resource_version,
         )
     except ValueError:  # it holds what no text can

@@ -147,13 +147,8 @@ class Passing:
 
 def characters(obj: KubeObject) -> int:
     """The texts one level below the top, where ConfigMaps and Secrets have nearly all they hold."""
-    return sum(
-        len(text)
-        for part in obj.body.values()
-        if isinstance(part, dict)
-        for text in part.values()
-        if isinstance(text, str)
-    )
+    parts = (part for part in obj.body.values() if isinstance(part, dict))
+    return sum(len(text) for part in parts for text in part.values() if isinstance(text, str))
 
 
 class ListedNoting(LookUp):
