@@ -1,5 +1,6 @@
 """GraphQL schema definition language (https://spec.graphql.org): the fields of the root types are the operations."""
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -34,17 +35,28 @@ def parse_graphql(text: str) -> Definition:
     parts, tokens = parts_of(text)
     most = most_tokens(text)
     document = syntax_tree(text if tokens <= most else without_other_types(text, parts), most)
-    operations = tuple(islice(all_operations(document), MOST_OPERATIONS))
-    findings = (
-        ()
-        if operations
-        else (Finding("no-operations", "The schema has no query, mutation or subscription", 1),)
-    )
+    operations = tuple(all_operations(document))
     names = dict.fromkeys(
         part.name[:LONGEST_NAME] for part in parts if part.name and part.keyword not in NAMELESS
     )
     schemas = tuple(islice(names, MOST_SCHEMAS))
-    return Definition(format="graphql", operations=operations, findings=findings, schemas=schemas)
+    return Definition(
+        format="graphql",
+        operations=operations[:MOST_OPERATIONS],
+        findings=tuple(findings_of(text, operations)),
+        schemas=schemas,
+    )
+
+
+def findings_of(text: str, operations: tuple[Operation, ...]) -> Iterator[Finding]:
+    """Too few operations, or too many."""
+    if not operations:
+        yield Finding("no-operations", "The schema has no query, mutation or subscription", 1)
+    if len(operations) > MOST_OPERATIONS:
+        message = f"The schema has more than {MOST_OPERATIONS:,} operations; the others are left out"
+        stated = re.search(rf"\b{operations[MOST_OPERATIONS].path}\b", text)
+        line = text.count("\n", 0, stated.start()) + 1 if stated else None
+        yield Finding("too-many-operations", message, line)
 
 
 def most_tokens(text: str) -> int:

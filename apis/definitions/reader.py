@@ -127,10 +127,11 @@ class Reader:
         for operation, place in operations:
             names = operation.scopes + operation.examples
             self.spend(len(names), sum(map(len, names)))
+            key = operation.method, operation.path
             if len(operation.path) > LONGEST_PATH:
                 message = f"A path has more than {LONGEST_PATH} characters and is left out"
                 self.find("path-too-long", message, place)
-            elif kept.setdefault((operation.method, operation.path), operation) is not operation:
+            elif key in kept:
                 message = f"{operation.method} {operation.path} is described more than once"
                 self.find("duplicate-operation", message, place)
             elif len(kept) == MOST_OPERATIONS:
@@ -139,6 +140,8 @@ class Reader:
                 )
                 self.find("too-many-operations", message, place)
                 break
+            else:
+                kept[key] = operation
         if not kept:
             self.find("no-operations", "The document describes no operation that can be called")
         return tuple(kept.values())

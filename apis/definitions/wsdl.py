@@ -145,10 +145,15 @@ class _Reading:
         elif local == "operation":
             known = self.bound if self.open[-1:] == [f"{WSDL} binding"] else self.abstract
             name = attributes.get("name", "")
-            if not name or len(name) > LONGEST_NAME or len(known) >= MOST_OPERATIONS:
-                self.find(
-                    "operation-without-name", "An operation has no name, or one too long, and is left out"
+            if not name or len(name) > LONGEST_NAME:
+                message = "An operation has no name, or one too long, and is left out"
+                self.find("operation-without-name", message)
+                return
+            if len(known) >= MOST_OPERATIONS and name not in known:
+                message = (
+                    f"The document has more than {MOST_OPERATIONS:,} operations; the others are left out"
                 )
+                self.find("too-many-operations", message)
                 return
             self.stated = known.setdefault(name, _Stated())
 

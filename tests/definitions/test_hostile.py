@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from apis import definitions
+from apis.definitions.wsdl import WSDL
 from portal.errors import Invalid
 
 OPENAPI = {
@@ -155,11 +156,25 @@ def test_parts_that_many_references_share_are_refused():
         definitions.parse(json.dumps(OPENAPI | {"paths": paths, "x-item": item}))
 
 
-def test_more_operations_than_any_api_has_are_left_out():
-    paths = {f"/a-longer-path-{n}": {"get": {"summary": "Get it"}} for n in range(20_010)}
-    found = definitions.parse(json.dumps(OPENAPI | {"paths": paths}))
+OPENING = f"<definitions xmlns='{WSDL}'>\n<portType>\n"
+MANY = {
+    "openapi": ("openapi: 3.0.0\npaths:\n", "  /a-longer-path-%d: {get: {summary: Get it}}\n", ""),
+    "graphql": (
+        "type Query {\n\n",
+        '"Gets it, whatever it is, for those who ask for it, one at a time, as it is." a%d: B\n',
+        "}",
+    ),
+    "wsdl": (OPENING, "<operation name='a%d'/>\n", "</portType></definitions>"),
+    "protobuf": ("package a;\nservice S {\n", "rpc Get%d (Question) returns (Answer);\n", "}"),
+}
+
+
+@pytest.mark.parametrize("language", MANY)
+def test_more_operations_than_any_api_has_are_left_out(language):
+    head, one, tail = MANY[language]
+    found = definitions.parse(head + "".join(one % n for n in range(20_003)) + tail)
     assert len(found.operations) == 20_000
-    assert "too-many-operations" in {finding.code for finding in found.findings}
+    assert {f.line for f in found.findings if f.code == "too-many-operations"} >= {20_003}
 
 
 ONE_OF_MANY = """
