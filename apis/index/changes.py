@@ -48,12 +48,23 @@ PART = 2000
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """`gone` are primary keys of APIs that are no more, `teams` primary key -> slug and name; `snapshot` is None where nothing changed."""
+    """`gone` are primary keys of APIs that are no more, `teams` primary key -> slug and name."""
 
     entries: Sequence[Entry]
     gone: Sequence[int]
     teams: dict[int, tuple[str, str]]
-    snapshot: str | None
+
+
+class Look(NamedTuple):
+    """What a reader has to read: APIs by primary key, and whether any plan.
+
+    `snapshot` is what to ask by the next time, `database` tells this database from another that takes its place.
+    """
+
+    database: str
+    snapshot: str
+    pks: list[int]
+    plans: bool
 
 
 _SINCE = """
@@ -78,8 +89,7 @@ _ENTRIES = f"""
         ),
         api.type, coalesce(version.status, '{Publication.DISCOVERED.value}'),
         ARRAY(SELECT plan_id::text FROM {_OFFER} offer WHERE offer.apiversion_id = version.id),
-        ARRAY(SELECT jsonb_object_keys(version.upstreams)), team.id, team.slug, team.name, api.tags,
-        pg_current_snapshot()::text
+        ARRAY(SELECT jsonb_object_keys(version.upstreams)), team.id, team.slug, team.name, api.tags
     FROM ({{changed}}) AS changed
     LEFT JOIN {_API} api ON api.id = changed.id
     LEFT JOIN {_VERSION} version ON version.id = api.current_version_id
@@ -88,18 +98,29 @@ _ENTRIES = f"""
 
 
 # A restored, emptied or rebuilt table has another file, a server that takes over another start.
-_PLANS = f"""
+_LOOK = f"""
     SELECT concat_ws(' ', pg_postmaster_start_time(), pg_relation_filenode('{_API}'::regclass)),
-        pg_current_snapshot()::text, plan.id::text, plan.slug, plan.name, plan.withdrawn_at IS NULL
-    FROM (VALUES (1)) AS always LEFT JOIN {_PLAN} plan ON {{changed}}
+        pg_current_snapshot()::text, {{changed}}
 """
+_LOOK_AGAIN = _LOOK.format(
+    changed=f"ARRAY({_CHANGED}), EXISTS (SELECT 1 FROM {_PLAN} WHERE {_SINCE.format(table=_PLAN)})"
+)
+_LOOK_FIRST = _LOOK.format(changed="'{}'::bigint[], true")
 
 
-def since(last: str) -> Changes:
-    """The APIs that the snapshot `last` does not show as they are now."""
+def look(last: str | None) -> Look:
+    """What the snapshot `last` does not show as it is now; None for a reader that knows nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK_AGAIN if last else _LOOK_FIRST, {"last": last})
+        return Look(*cursor.fetchone())
+
+
+def of(pks: list[int]) -> Changes:
+    """These APIs as they are now."""
     with connection.cursor() as cursor:
         cursor.execute(
-            _ENTRIES.format(changed=_CHANGED), {"last": last, "visible": sorted(ApiVersion.VISIBLE)}
+            _ENTRIES.format(changed="SELECT unnest(%(pks)s::bigint[]) AS id"),
+            {"pks": pks, "visible": sorted(ApiVersion.VISIBLE)},
         )
         return _read(cursor)
 
@@ -114,7 +135,7 @@ def everything() -> Changes:
 
 
 def _read(rows: Iterable[tuple[Any, ...]]) -> Changes:
-    entries, gone, teams, snapshot = [], [], {}, None
+    entries, gone, teams = [], [], {}
     # Most APIs have what others have, too: one tuple serves them all.
     shared: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
@@ -122,8 +143,7 @@ def _read(rows: Iterable[tuple[Any, ...]]) -> Changes:
         kept = tuple(values)
         return shared.setdefault(kept, kept)
 
-    for changed_pk, pk, name, slug, created, updated, seen, on_sale, *valued, tags, current in rows:
-        snapshot = current
+    for changed_pk, pk, name, slug, created, updated, seen, on_sale, *valued, tags in rows:
         if pk is None:
             gone.append(changed_pk)
             continue
@@ -139,17 +159,13 @@ def _read(rows: Iterable[tuple[Any, ...]]) -> Changes:
             share(map(intern, sorted({*tags}))),
         )
         entries.append(Entry(pk, name, slug, created, updated, intern(seen), on_sale, share(values)))
-    return Changes(entries, gone, teams, snapshot)
+    return Changes(entries, gone, teams)
 
 
-def plans_since(last: str | None) -> tuple[str, str, dict[str, Offer]]:
-    """What tells this database from another that takes its place, a snapshot, and primary key, as text, -> changed plan."""
-    changed = _SINCE.format(table="plan") if last else "true"
-    with connection.cursor() as cursor:
-        cursor.execute(_PLANS.format(changed=changed), {"last": last})
-        rows = cursor.fetchall()
-    plans = {pk: Offer(slug, name, live) for _, _, pk, slug, name, live in rows if pk}
-    return rows[0][0], rows[0][1], plans
+def plans() -> dict[str, Offer]:
+    """Primary key, as text, -> plan."""
+    rows = Plan.objects.values_list("pk", "slug", "name", "withdrawn_at")
+    return {str(pk): Offer(slug, name, withdrawn is None) for pk, slug, name, withdrawn in rows}
 
 
 def forget_removed() -> None:

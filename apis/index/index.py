@@ -66,7 +66,6 @@ class Index:
         self._database = ""
         self._looked = 0.0
         self._snapshot: str | None = None
-        self._plans_snapshot: str | None = None
         self._entries: list[Entry | None] = []
         self._positions: dict[int, int] = {}
         self._postings: dict[str, dict[str, Postings]] = {name: {} for name in VALUED}
@@ -84,20 +83,19 @@ class Index:
 
     # ---- following the database ------------------------------------------------------------------------------------
     def refresh(self) -> bool:
-        """Read what changed: two statements, whatever there is. False where another index has to begin from nothing."""
+        """Read what changed: one statement where nothing did. False where another index has to begin from nothing."""
         with self.lock:
-            database, snapshot, plans = changes.plans_since(self._plans_snapshot)
-            if self._snapshot and (database != self._database or self._is_spent()):
+            look = changes.look(self._snapshot)
+            if self._snapshot and (look.database != self._database or self._is_spent()):
                 return False
-            self._database, self._looked = database, time.monotonic()
-            if plans:
-                self.plans |= plans
-                self._plans_snapshot = snapshot
+            if look.plans:
+                self.plans = changes.plans()
             if self._snapshot is None:
                 with _nothing_collected():
-                    self._load()
-            else:
-                self._apply(changes.since(self._snapshot))
+                    self._load(changes.everything())
+            elif look.pks:
+                self._apply(changes.of(look.pks))
+            self._database, self._snapshot, self._looked = look.database, look.snapshot, time.monotonic()
             return True
 
     def _is_spent(self) -> bool:
@@ -115,10 +113,8 @@ class Index:
     def _note(self, read: changes.Changes) -> None:
         self._teams |= {pk: slug for pk, (slug, _) in read.teams.items()}
         self.team_names |= dict(read.teams.values())
-        self._snapshot = read.snapshot or self._snapshot
 
-    def _load(self) -> None:
-        read = changes.everything()
+    def _load(self, read: changes.Changes) -> None:
         self._note(read)
         self._entries = list(read.entries)
         self._positions = {entry.pk: n for n, entry in enumerate(self._entries) if entry}
@@ -140,8 +136,6 @@ class Index:
     def _apply(self, read: changes.Changes) -> None:
         self._note(read)
         touched = [*read.gone, *(entry.pk for entry in read.entries)]
-        if not touched:
-            return
         burst = len(touched) > BURST
         for pk in touched:
             self._remove(pk, keep_order=burst)

@@ -42,7 +42,7 @@ def slugs(answer):
 
 def test_index_is_kept_between_requests(shown, django_assert_num_queries):
     first = current()
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         assert current() is first
 
 
