@@ -19,7 +19,7 @@ from apis.definitions.parsed import as_plain
 from portal.errors import Invalid
 
 LENGTH = struct.Struct(">Q")
-# What reading may take above the interpreter's own: 20 MB of text and a million values fit, a bomb does not.
+# What reading may take above the interpreter's own: 20 MB of text and 1.5 million values fit, a bomb does not.
 WORK_BYTES = 512 * 1024 * 1024
 # A process that holds more than this after a text gives it back by ending, because the allocator seldom does.
 KEPT_BYTES = 160 * 1024 * 1024
