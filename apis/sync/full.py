@@ -73,6 +73,7 @@ def _compare(cluster: Cluster, wanted: frozenset[Kind], observed: Observed, bega
         needed, versions = _needed(cluster, wanted, observed)
         for page in listing:
             _observe_page(observed, page, needed, versions, around)
+    _without_list(cluster, wanted, observed, {key.kind for key in (*remembered.marks, *remembered.objects)})
     # What waits was read after the lists, or will be.
     remembered = remembered._replace(waiting=waiting(cluster.name))
     found = differing(observed.marks, remembered, unknown=observed.unknown, partial=observed.partial)
@@ -106,20 +107,29 @@ def _listing(
 ) -> Iterator[Page]:
     """All pages of all kinds, those that others are read with first; what could not be listed stands in `observed`."""
     for source in SOURCES:
-        kind = str(source.kind)
         if source.kind not in wanted:
-            if _is_dropped(cluster, source, wanted):
-                observed.dropped.add(kind)
-            elif not kind_is_gone(cluster, source.kind):
-                observed.unknown.add(kind)
             continue
         try:
             yield from pages(cluster, source.kind, metadata_only=metadata_only)
         except KindNotInstalled:
             if not kind_is_gone(cluster, source.kind):
-                observed.unknown.add(kind)
+                observed.unknown.add(str(source.kind))
         except PorticoError as error:
             _failed(observed, cluster, source.kind, error)
+
+
+def _without_list(
+    cluster: Cluster, wanted: frozenset[Kind], observed: Observed, known_kinds: set[str]
+) -> None:
+    """Say of the kinds that are not listed, and of which the catalog has something, what that means."""
+    for source in SOURCES:
+        kind = str(source.kind)
+        if kind not in known_kinds or source.kind in wanted:
+            continue
+        if _is_dropped(cluster, source, wanted):
+            observed.dropped.add(kind)
+        elif not kind_is_gone(cluster, source.kind):
+            observed.unknown.add(kind)
 
 
 def _noting(observed: Observed, listing: Iterable[Page]) -> Iterator[Page]:

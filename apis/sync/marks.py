@@ -23,9 +23,10 @@ def mark(version: str, needed: Versions, key: Key, around: Surroundings) -> str:
     for other in sorted(needed):
         if other.kind == PLAN:
             plan = around.plan(key.namespace, other.name)
-            parts.append(f"{other} {plan and plan.pk}")
+            state = str(plan.pk) if plan else ""
         else:
-            parts.append(f"{other} {needed[other]}")
+            state = needed[other]
+        parts.append(" ".join((*other, state)))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

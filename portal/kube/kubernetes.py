@@ -23,6 +23,7 @@ from portal.kube.objects import (
     Page,
     Unreadable,
     WatchEvent,
+    keeps_limits,
     metadata_of,
     read_object,
     wanted,
@@ -129,7 +130,9 @@ class KubernetesCluster:
             "GET", path, kind=kind, parameters=parameters, headers={"Accept": accept}
         )
         meta = answer.get("metadata") or {}
-        reads = [self._read(kind, item, metadata_only=metadata_only) for item in answer.get("items") or []]
+        items = [_trimmed(kind, item, metadata_only=metadata_only) for item in answer.get("items") or []]
+        checked = keeps_limits(items)
+        reads = [read_object(item, cluster=self.name, kind=kind, checked=checked) for item in items]
         page = Page(
             kind,
             str(meta.get("resourceVersion", "")),
@@ -268,12 +271,16 @@ class KubernetesCluster:
         return read
 
     def _read(self, kind: Kind, item: Any, *, metadata_only: bool = False) -> KubeObject | Unreadable:
-        """Lists of built-in kinds, and metadata alone, lack or differ in apiVersion and kind."""
-        if isinstance(item, dict):
-            item = metadata_of(item) if metadata_only else item
-            item |= {"apiVersion": kind.api_version, "kind": kind.kind}
-            _drop_bookkeeping(item.get("metadata"))
-        return read_object(item, cluster=self.name, kind=kind)
+        return read_object(_trimmed(kind, item, metadata_only=metadata_only), cluster=self.name, kind=kind)
+
+
+def _trimmed(kind: Kind, item: Any, *, metadata_only: bool) -> Any:
+    """Without what tools keep for themselves. Lists of built-in kinds, and metadata alone, differ in apiVersion and kind."""
+    if isinstance(item, dict):
+        item = metadata_of(item) if metadata_only else item
+        item["apiVersion"], item["kind"] = kind.api_version, kind.kind
+        _drop_bookkeeping(item.get("metadata"))
+    return item
 
 
 def _drop_bookkeeping(meta: Any) -> None:

@@ -155,10 +155,29 @@ def metadata_of(body: Any) -> Any:
     return {part: body[part] for part in ("apiVersion", "kind", "metadata") if part in body}
 
 
+def keeps_limits(bodies: list[Any]) -> bool:
+    """Whether all of them together are within what one may have; else each has to be looked at by itself."""
+    try:
+        safeyaml.check(bodies)
+    except Invalid:
+        return False
+    return True
+
+
 def read_object(
-    body: Any, *, cluster: str, kind: Kind, file: str = "", line: int = 0, default_namespace: str = ""
+    body: Any,
+    *,
+    cluster: str,
+    kind: Kind,
+    file: str = "",
+    line: int = 0,
+    default_namespace: str = "",
+    checked: bool = False,
 ) -> KubeObject | Unreadable:
-    """Make an object of what the cluster or a file says; whatever is wrong with it comes back as Unreadable."""
+    """Make an object of what the cluster or a file says; whatever is wrong with it comes back as Unreadable.
+
+    `checked`: `keeps_limits` said yes.
+    """
     meta = body.get("metadata") if isinstance(body, dict) else None
     meta = meta if isinstance(meta, dict) else {}
     name, namespace = meta.get("name"), meta.get("namespace") or default_namespace
@@ -166,7 +185,8 @@ def read_object(
         namespace if kind.namespaced and isinstance(namespace, str) and NAME.fullmatch(namespace) else ""
     )
     try:
-        safeyaml.check(body)
+        if not checked:
+            safeyaml.check(body)
         _check_metadata(meta, kind=kind, namespace=namespace)
     except Invalid as error:
         return Unreadable(
