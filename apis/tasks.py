@@ -7,6 +7,7 @@ from typing import Any
 from celery import shared_task
 from django.conf import settings
 
+from portal import broker
 from portal.errors import PorticoError
 from portal.kube import get_cluster
 from portal.locks import advisory_lock
@@ -45,7 +46,12 @@ def full_sync(self: Any, cluster_name: str | None = None) -> None:
         raise self.retry(countdown=BUSY_SECONDS)
     changes.forget_old()
     index.forget_removed()
-    for _ in range(changes.workers_missing(None)[0]):
+    wake_carriers()
+
+
+def wake_carriers() -> None:
+    """Have as many workers look at the queue of changes as that is worth."""
+    for _ in range(changes.workers_missing(broker.waiting(carry_changes.name))):
         carry_changes.delay()
 
 
@@ -60,7 +66,7 @@ def carry_changes() -> None:
         for change in taken:
             _carry(change)
         if time.monotonic() > until:
-            carry_changes.delay()
+            wake_carriers()
             return
 
 

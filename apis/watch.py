@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from django.db import connection
 from django.utils import timezone
@@ -38,8 +37,6 @@ SETTLE_SECONDS = 0.3
 LEADER_SECONDS = 1.0
 # How often a cluster is asked which kinds it serves.
 INSTALL_SECONDS = 2.0
-# A worker that was woken has this long to come before another one is woken.
-WAKE_SECONDS = 2.0
 # A watch that lived this long begins its back-off anew.
 STEADY_SECONDS = 10.0
 # Seconds until a full sync that failed is tried again: doubled with each failure, up to this.
@@ -231,15 +228,11 @@ class Repeat:
 class Leader:
     """Turns notes into rows and wakes the workers. Database errors leave it, and end its leadership."""
 
-    # When workers were woken last, by the database's clock.
-    _woken: datetime | None = None
-
     def __init__(self, clusters: Iterable[Cluster]) -> None:
         self._clusters = tuple(clusters)
         self._notes: queue.SimpleQueue[Note] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._pending = Pending()
-        self._woken_at = 0.0
         self._looked = 0.0
         self._repeats: dict[str, Repeat] = {}
 
@@ -279,7 +272,7 @@ class Leader:
             keys = sync.concerns(cluster, versions)
             if keys:
                 changes.note(cluster, keys, gone={key for key in keys if not versions[key]})
-                self._wake()
+                tasks.wake_carriers()
             del self._pending.changed[cluster]
 
     def _ask_full_syncs(self) -> None:
@@ -301,9 +294,7 @@ class Leader:
             return
         self._looked = time.monotonic()
         changes.free_of_the_dead()
-        if time.monotonic() - self._woken_at > WAKE_SECONDS:
-            self._woken = None
-            self._wake()
+        tasks.wake_carriers()
         for run in SyncRun.objects.filter(outcome=SyncRun.Outcome.RUNNING):
             with advisory_lock(f"full sync {run.cluster}") as acquired:
                 if not acquired:
@@ -329,14 +320,6 @@ class Leader:
         if not repeat.asked and time.monotonic() >= repeat.at:
             tasks.full_sync.delay(cluster)
             repeat.asked = True
-
-    def _wake(self) -> None:
-        """Have workers look at the queue, unless they are at it or were told so already."""
-        missing, now = changes.workers_missing(self._woken)
-        if missing:
-            self._woken, self._woken_at = now, time.monotonic()
-        for _ in range(missing):
-            tasks.carry_changes.delay()
 
 
 def check_connection() -> None:

@@ -35,4 +35,12 @@ class Migration(migrations.Migration):
             name="resource_version",
             field=models.CharField(blank=True, help_text="As it was when it was carried.", max_length=64),
         ),
+        migrations.AddIndex(
+            model_name="change",
+            index=models.Index(
+                condition=models.Q(("leased_by__isnull", False), ("listed_at__isnull", True)),
+                fields=["leased_by"],
+                name="change_leased",
+            ),
+        ),
     ]

@@ -177,6 +177,11 @@ class Change(models.Model):
                 condition=models.Q(listed_at__isnull=True),
                 name="change_waiting",
             ),
+            models.Index(
+                fields=["leased_by"],
+                condition=models.Q(listed_at__isnull=True, leased_by__isnull=False),
+                name="change_leased",
+            ),
             models.Index(fields=["listed_at"], name="change_by_listed"),
         ]
 

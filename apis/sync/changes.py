@@ -5,7 +5,7 @@ ends. All times are the database's, so that the clocks of machines do not matter
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import connection
 from django.db.models import DateTimeField, Func
@@ -130,27 +130,23 @@ def postpone(change: Change) -> None:
     Change.objects.filter(pk=change.pk).update(due_at=ClockTimestamp() + delay, leased_by=None)
 
 
-def workers_missing(woken: datetime | None) -> tuple[int, datetime]:
-    """How many workers more should look at the queue, and the database's time of this answer, to be given the next time.
+def workers_missing(told: int) -> int:
+    """How many workers more should look at the queue, beside those that hold objects and those that were `told` to come.
 
-    Who holds an object looks again when it is done. Who was woken at `woken` and has not come yet shows in what was noted
-    before that and nobody has touched: then nobody is missing.
+    Who holds an object looks again when it is done.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT clock_timestamp(),
-                EXISTS (SELECT FROM apis_change WHERE listed_at IS NULL AND attempts = 0 AND noticed_at <= %s),
-                (SELECT count(*) FROM apis_change
-                    WHERE listed_at IS NULL AND leased_by IS NOT NULL AND due_at > clock_timestamp()),
+            SELECT (SELECT count(*) FROM apis_change
+                WHERE listed_at IS NULL AND leased_by IS NOT NULL AND due_at > clock_timestamp()),
                 (SELECT count(*) FROM (SELECT FROM apis_change
-                    WHERE listed_at IS NULL AND due_at <= clock_timestamp() LIMIT %s) AS waiting)
+                WHERE listed_at IS NULL AND due_at <= clock_timestamp() LIMIT %s) AS waiting)
             """,
-            [woken, MANY * MOST_WORKERS],
+            [MOST_WORKERS * MANY],
         )
-        now, expected, held, waiting = cursor.fetchall()[0]
-    wanted = min(MOST_WORKERS, -(-waiting // MANY))
-    return 0 if expected else max(0, wanted - -(-held // TAKEN)), now
+        held, waiting = cursor.fetchall()[0]
+    return max(0, min(MOST_WORKERS, -(-waiting // MANY)) - -(-held // TAKEN) - told)
 
 
 def free_of_the_dead() -> None:
