@@ -25,7 +25,7 @@ MAX_DEPTH = 200
 # What libyaml compares each new one with, and every tag after it.
 MAX_DIRECTIVES = 16
 # Real documents have 20 to 80 characters for each value, and the densest that were seen 10.
-FREE_NODES = 50_000
+FREE_NODES = 20_000
 LEAST_CHARACTERS = 8
 # Of a long text each repetition by an alias costs what so many short ones do.
 NODE_CHARACTERS = 100

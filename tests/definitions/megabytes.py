@@ -112,7 +112,7 @@ def deep_lists() -> str:
 
 def deep_findings() -> str:
     """Broken references deep down, in YAML, so that their lines have to be looked for."""
-    return "openapi: 3.0.0\nx: " + "[" * 190 + many("{$ref: '#/abcd'},", size=900_000) + "]" * 190 + "\n"
+    return "openapi: 3.0.0\nx: " + "[" * 190 + many("{$ref: '#/abcdefgh'},", size=900_000) + "]" * 190 + "\n"
 
 
 def tags() -> str:
@@ -156,14 +156,16 @@ JSON: dict[str, Callable[[], str]] = {
 }
 YAML: dict[str, Callable[[], str]] = {
     "flow": lambda: many("a,", before="openapi: 3.0.0\nx: [", after="]"),
-    "flow-allowed": lambda: many("abcde,", before="openapi: 3.0.0\npaths: 7\nx: [", after="]"),
+    "flow-allowed": lambda: many("abcdef,", before="openapi: 3.0.0\npaths: 7\nx: [", after="]"),
     "flow-mappings": lambda: many("{},", before="openapi: 3.0.0\nx: [", after="]"),
     "flow-deep": lambda: many("1,", before="openapi: 3.0.0\nx: " + "[" * 195, after="]" * 195),
     "flow-unclosed": lambda: many("[", before="openapi: 3.0.0\nx: "),
     "block": lambda: many("- a\n", before="openapi: 3.0.0\nx:\n"),
-    "block-allowed": lambda: many("- abc\n", before="openapi: 3.0.0\npaths: 7\nx:\n"),
-    "findings": lambda: counted("  a%d: 7\n", before="openapi: 3.0.0\npaths:\n"),
-    "operations": lambda: counted("  /%d: {get: {summary: Get it}}\n", before="openapi: 3.0.0\npaths:\n"),
+    "block-allowed": lambda: many("- abcd\n", before="openapi: 3.0.0\npaths: 7\nx:\n"),
+    "findings": lambda: counted("  ab%d: 7\n", before="openapi: 3.0.0\npaths:\n"),
+    "operations": lambda: counted(
+        "  /%d: {get: {summary: Get it now!!}}\n", before="openapi: 3.0.0\npaths:\n"
+    ),
     "newlines": lambda: "openapi: 3.0.0\n" + "\n" * SIZE,
     "comments": lambda: many("#\n", before="openapi: 3.0.0\n"),
     "escapes": lambda: many("\\u00e9", before='openapi: 3.0.0\nx: "', after='"\n'),
