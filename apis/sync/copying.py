@@ -289,8 +289,9 @@ def _taken_slugs(wishes: Iterable[str]) -> set[str]:
 def _numbers(count: int) -> list[tuple[int, int]]:
     """Primary keys of Apis and of their versions in advance, so that the rows can name each other."""
     return _found(
-        "SELECT nextval(pg_get_serial_sequence(%s, 'id')), nextval(pg_get_serial_sequence(%s, 'id')) "
-        "FROM generate_series(1, %s)",
+        "WITH sequence AS MATERIALIZED (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS api, "
+        "pg_get_serial_sequence(%s, 'id')::regclass AS version) "
+        "SELECT nextval(api), nextval(version) FROM sequence, generate_series(1, %s)",
         [Api._meta.db_table, ApiVersion._meta.db_table, count],
     )
 

@@ -29,8 +29,6 @@ logger = logging.getLogger(__name__)
 KEPT_DAYS = 7
 # So many objects are carried at once; more go into the queue, and new ones into the catalog page by page.
 AT_ONCE = 200
-# Pages of metadata, of half a megabyte each, that may come before they are looked at.
-PAGES_AHEAD = 8
 
 
 @dataclass
@@ -68,7 +66,7 @@ def run(cluster: Cluster) -> SyncRun:
 
 def _compare(cluster: Cluster, wanted: frozenset[Kind], observed: Observed, began: datetime) -> Counter[str]:
     """Read again what stands in another state of the world than the catalog remembers."""
-    with Ahead(_listing(cluster, wanted, observed, metadata_only=True), most=PAGES_AHEAD) as listing:
+    with Ahead(_listing(cluster, wanted, observed, metadata_only=True)) as listing:
         around, remembered = Surroundings(cluster.name), known(cluster.name)
         needed, versions = _needed(cluster, wanted, observed)
         for page in listing:

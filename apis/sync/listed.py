@@ -12,6 +12,10 @@ from .ahead import Ahead
 from .dependencies import EVERY, Needed, of_many
 
 ATTEMPTS = 3
+# Objects on a page. An API server answers the first page out of its memory and goes to etcd for each later one, where
+# an object of a CRD costs it ten times as much: metadata, of 1 or 2 KB, comes in one page where that can be.
+PAGE = 500
+METADATA_PAGE = 10_000
 # Characters of objects that are kept for those who may ask for them, and what an object has beside its texts.
 KEPT_CHARACTERS = 64 * 1024 * 1024
 OBJECT_CHARACTERS = 1_000
@@ -19,11 +23,14 @@ OBJECT_CHARACTERS = 1_000
 
 def pages(cluster: Cluster, kind: Kind, *, metadata_only: bool = False) -> Iterator[Page]:
     """All pages of a kind in the namespaces that are read. Objects come twice when a list had to begin again."""
+    size = METADATA_PAGE if metadata_only else PAGE
     namespaces: tuple[str | None, ...] = (cluster.namespaces if kind.namespaced else ()) or (None,)
     for namespace in sorted(namespaces, key=lambda name: f"{name}/"):
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                yield from cluster.pages(kind, namespace=namespace, metadata_only=metadata_only)
+                yield from cluster.pages(
+                    kind, namespace=namespace, page_size=size, metadata_only=metadata_only
+                )
                 break
             except VersionExpired:
                 if attempt == ATTEMPTS:

@@ -283,7 +283,7 @@ def columns(published: PublishedApi, around: Surroundings, content_hash: str) ->
     row, event = _beginning(published, around)
     now = timezone.now()
     steps = {
-        "status": row.status,
+        "status": str(row.status),
         "published_at": now if row.published_at else None,
         "deprecated_at": now if row.deprecated_at else None,
         "deprecated_in_object": row.deprecated_in_object,
