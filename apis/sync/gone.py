@@ -49,14 +49,14 @@ def _there(cluster: Cluster, keys: Sequence[Key]) -> set[Key]:
     """Those of the keys that the cluster may still have."""
     kind = KINDS[keys[0].kind]
     namespaces = {key.namespace for key in keys}
+    only = namespaces.pop() if len(namespaces) == 1 else ""
     found: set[Key] = set()
     try:
-        for page in cluster.pages(
-            kind, namespace=namespaces.pop() or None if len(namespaces) == 1 else None, metadata_only=True
-        ):
+        for page in cluster.pages(kind, namespace=only or None, metadata_only=True):
             if not page.complete:
                 return set(keys)
-            found |= {Key(str(kind), each.namespace, each.name) for each in (*page.objects, *page.unreadable)}
+            found |= {Key(str(kind), obj.namespace, obj.name) for obj in page.objects}
+            found |= {Key(str(kind), entry.namespace, entry.name) for entry in page.unreadable}
     except KindNotInstalled as error:
         if not kind_is_gone(cluster, kind):
             raise ClusterUnavailable(error.message, remedy=error.remedy) from error
