@@ -104,7 +104,8 @@ def load(cluster: Cluster, keys: Sequence[Key], began: datetime) -> Counter[str]
     """Bring these objects in, kind by kind and page by page. Each page is a transaction; an interrupted load goes on."""
     wanted = set(keys)
     kinds = sorted({KINDS[key.kind] for key in keys}, key=str)
-    counts, came = store(cluster, (page for kind in kinds for page in pages(cluster, kind)), began, wanted)
+    with Ahead(page for kind in kinds for page in pages(cluster, kind)) as listing:
+        counts, came = store(cluster, listing, began, wanted)
     # Gone again, or without a name: the queue finds out.
     changes.note(cluster.name, sorted(wanted - came), background=True)
     return counts
@@ -115,23 +116,21 @@ def store(
 ) -> tuple[Counter[str], set[Key]]:
     """Bring the objects of the pages in, those that are wanted or (None) all.
 
-    Three things go on at once: a page is fetched, the one before it is read, and the one before that is stored.
+    With pages that come ahead, three things go on at once: one is fetched, the one before is read, and that before stored.
     Returns what was done, and which objects came.
     """
     counts, came = Counter[str](), set[Key]()
-    with closing(Listed(cluster)) as look_up, Ahead(listing) as fetched:
-        around = Surroundings(cluster.name)
-        with Ahead(_parts(fetched, look_up, around, wanted)) as parts:
-            room = Room()
-            for part in parts:
-                keys = [*(one.key for one in part.found), *part.unreadable]
-                came.update(keys)
-                try:
-                    counts["created"] += _store(cluster.name, part, room, began)
-                except (DataError, IntegrityError) as error:
-                    # One of them holds what cannot be stored: the queue finds out which, and says why.
-                    logger.warning("cluster %s, a page for the queue: %s", cluster.name, error)
-                    changes.note(cluster.name, keys, background=True)
+    around, room = Surroundings(cluster.name), Room()
+    with closing(Listed(cluster)) as look_up, Ahead(_parts(listing, look_up, around, wanted)) as parts:
+        for part in parts:
+            keys = [*(one.key for one in part.found), *part.unreadable]
+            came.update(keys)
+            try:
+                counts["created"] += _store(cluster.name, part, room, began)
+            except (DataError, IntegrityError) as error:
+                # One of them holds what cannot be stored: the queue finds out which, and says why.
+                logger.warning("cluster %s, a page for the queue: %s", cluster.name, error)
+                changes.note(cluster.name, keys, background=True)
     return +counts, came
 
 
