@@ -20,6 +20,7 @@ from portal.accounts.models import AuditEvent
 from . import problems, versions
 from .compare import Key, fingerprint
 from .dependencies import Needed
+from .said import JSON_COLUMNS
 from .surroundings import Surroundings
 
 # Who has the row: its object, or that which needs another one.
@@ -92,7 +93,7 @@ class Version:
         """Raises ValueError where it holds what no text can."""
         columns, event = versions.columns(published, around, fingerprint(published, (), around))
         shown = {**columns["presentation"], "tags": _array(columns["presentation"]["tags"])}
-        for name in versions.JSON_COLUMNS & columns.keys():
+        for name in JSON_COLUMNS & columns.keys():
             columns[name] = _json(columns[name])
         columns["stated_only"] = _array(columns["stated_only"])
         grant = around.grants.get(published.ref.namespace)

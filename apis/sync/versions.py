@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
@@ -20,11 +18,9 @@ from portal.accounts.audit import record
 from . import conflicts, definitions
 from .compare import fingerprint
 from .definitions import Parsed
+from .said import said, say
 from .surroundings import Surroundings
 
-JSON_COLUMNS = frozenset(
-    field.name for field in ApiVersion._meta.local_concrete_fields if isinstance(field, models.JSONField)
-)
 # (key, version) of a PublishedApi -> its parsed definition
 Definitions = Mapping[tuple[str, str], Parsed]
 # kind -> the same kind in its other versions, where there are any: what a cluster serves as both is one object.
@@ -260,7 +256,7 @@ def _write(
     recorded: Parts,
 ) -> Parts:
     """The row with its plans and operations, of which only what is different is written."""
-    _set(row, published, content_hash, parsed.definition.description if parsed.definition else "")
+    say(row, published, content_hash, parsed.definition.description if parsed.definition else "")
     row.definition_pending = parsed.unreadable
     if row.pk is None:
         row.save()
@@ -290,7 +286,7 @@ def columns(published: PublishedApi, around: Surroundings, content_hash: str) ->
         "sunset_on": published.sunset if row.deprecated_in_object else None,
         "successor": published.successor if row.deprecated_in_object else "",
     }
-    return {**_said(published, content_hash, ""), **steps}, event
+    return {**said(published, content_hash, ""), **steps}, event
 
 
 # Whether it publishes itself, and whether it is deprecated -> a version that took its first steps, and the event.
@@ -304,57 +300,6 @@ def _beginning(published: PublishedApi, around: Surroundings) -> tuple[ApiVersio
         row = ApiVersion()
         _beginnings[kept] = (row, _move(row, published, around))
     return _beginnings[kept]
-
-
-def _set(row: ApiVersion, published: PublishedApi, content_hash: str, described: str) -> None:
-    for name, value in _said(published, content_hash, described).items():
-        # As the database gives it back, so that it compares: tuples become lists.
-        plain = msgspec.json.decode(msgspec.json.encode(value)) if name in JSON_COLUMNS else value
-        setattr(row, name, plain)
-
-
-def _said(published: PublishedApi, content_hash: str, described: str) -> dict[str, Any]:
-    """The columns that follow the object."""
-    ref, security = published.ref, published.security
-    return {
-        "cluster": ref.cluster,
-        "kind": ref.kind,
-        "namespace": ref.namespace,
-        "object_name": ref.name,
-        "uid": ref.uid,
-        "generation": ref.generation,
-        "base_path": published.base_path,
-        "upstreams": published.upstreams,
-        "security": {
-            "oauth2": security.oauth2,
-            "api_key": security.api_key,
-            "public": security.public,
-        },
-        "mediation": published.mediation,
-        "stated_only": list(published.stated_only),
-        "conditions": published.conditions,
-        "wants_approval": published.approval,
-        "presentation": _presentation(published, described),
-        "content_hash": content_hash,
-        "stale": False,
-        "withdrawn_at": None,
-        "seen_at": timezone.now(),
-    }
-
-
-def _presentation(published: PublishedApi, described: str) -> dict[str, Any]:
-    """What the Api shows; what the definition describes where the object says nothing."""
-    description = published.description or described
-    first_line = next((line.strip(" #*") for line in description.splitlines() if line.strip(" #*")), "")
-    return {
-        "name": published.display_name[:120],
-        "summary": (published.summary or first_line)[:300],
-        "description": description,
-        "type": published.type,
-        "contact": published.contact[:254],
-        "visibility": published.visibility,
-        "tags": [tag[:40] for tag in published.tags],
-    }
 
 
 def withdraw(cluster: str, places: Q, done: Applied) -> None:

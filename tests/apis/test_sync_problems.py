@@ -251,7 +251,7 @@ def test_object_that_cannot_be_stored_fails_alone(shop):
 
 def test_text_that_postgres_refuses_is_a_problem(shop, monkeypatch):
     shop.api()
-    monkeypatch.setattr("apis.sync.versions._presentation", lambda *_: {"name": "n\x00ul"})
+    monkeypatch.setattr("apis.sync.said._presentation", lambda *_: {"name": "n\x00ul"})
     shop.api(summary="Changed")
     assert only_version().stale is True
     assert "cannot store" in problems()[""]
