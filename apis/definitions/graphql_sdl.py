@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from graphql import DocumentNode, GraphQLSyntaxError, OperationType, parse
 from graphql.language import (
@@ -14,9 +14,16 @@ from graphql.language import (
     SchemaExtensionNode,
 )
 
-from apis.definitions.graphql_parts import NAMELESS, parts_of, without_other_types
+from apis.definitions.graphql_parts import NAMELESS, TOKEN, parts_of, without_other_types
 from apis.definitions.parsed import Definition, Finding, Operation
-from apis.definitions.reader import LONGEST_LINE, LONGEST_NAME, LONGEST_TEXT, MOST_OPERATIONS, MOST_SCHEMAS
+from apis.definitions.reader import (
+    LONGEST_LINE,
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST_FINDINGS,
+    MOST_OPERATIONS,
+    MOST_SCHEMAS,
+)
 from portal.safeyaml import UNSTORABLE, BadYaml
 
 # graphql-core reads some 130,000 tokens a second (measured). Longer schemas are read by their root types.
@@ -35,7 +42,9 @@ def parse_graphql(text: str) -> Definition:
     parts, tokens = parts_of(text)
     most = most_tokens(text)
     document = syntax_tree(text if tokens <= most else without_other_types(text, parts), most)
-    operations = tuple(all_operations(document))
+    stated = tuple(stated_operations(document))
+    operations = tuple(operation for operation in stated if fits(operation))
+    too_long = [operation for operation in stated if not fits(operation)]
     names = dict.fromkeys(
         part.name[:LONGEST_NAME] for part in parts if part.name and part.keyword not in NAMELESS
     )
@@ -43,7 +52,9 @@ def parse_graphql(text: str) -> Definition:
     return Definition(
         format="graphql",
         operations=operations[:MOST_OPERATIONS],
-        findings=tuple(findings_of(text, operations)),
+        findings=tuple(
+            islice(chain(findings_of(text, operations), too_long_names(text, too_long)), MOST_FINDINGS)
+        ),
         schemas=schemas,
     )
 
@@ -57,6 +68,17 @@ def findings_of(text: str, operations: tuple[Operation, ...]) -> Iterator[Findin
         stated = re.search(rf"\b{operations[MOST_OPERATIONS].path}\b", text)
         line = text.count("\n", 0, stated.start()) + 1 if stated else None
         yield Finding("too-many-operations", message, line)
+
+
+def too_long_names(text: str, left_out: list[Operation]) -> Iterator[Finding]:
+    """One finding for each field that is left out for its name, where that stands first."""
+    places = {operation.path: 0 for operation in left_out}
+    for word in TOKEN.finditer(text) if places else ():
+        if not places.get(word.group(), 1):
+            places[word.group()] = text.count("\n", 0, word.start()) + 1
+    for operation in left_out:
+        message = f"The name of the field {operation.path[:20]}… has more than {LONGEST_NAME} characters, so it is left out"
+        yield Finding("name-too-long", message, places[operation.path] or None)
 
 
 def most_tokens(text: str) -> int:
@@ -77,6 +99,16 @@ def syntax_tree(text: str, most: int | None = None) -> DocumentNode:
 
 
 def all_operations(document: DocumentNode) -> Iterator[Operation]:
+    """The fields of the root types without those that are left out for their names."""
+    return filter(fits, stated_operations(document))
+
+
+def fits(operation: Operation) -> bool:
+    """Whether the name of a field is short enough to be kept."""
+    return len(operation.path) <= LONGEST_NAME
+
+
+def stated_operations(document: DocumentNode) -> Iterator[Operation]:
     """The fields of the root types in the order of the document, those of `extend type` included."""
     methods = {name: operation.name for operation, name in root_types(document).items()}
     seen = set()
@@ -87,7 +119,7 @@ def all_operations(document: DocumentNode) -> Iterator[Operation]:
         ):
             for stated in node.fields or ():
                 operation = made(methods[node.name.value], stated)
-                if (operation.method, operation.path) not in seen and len(operation.path) <= LONGEST_NAME:
+                if (operation.method, operation.path) not in seen:
                     seen.add((operation.method, operation.path))
                     yield operation
 

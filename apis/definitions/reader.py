@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from apis.definitions.dates import unreal_dates
 from apis.definitions.lines import lines_of
 from apis.definitions.parsed import Finding, Operation
 from apis.definitions.refs import pointed_at
@@ -176,12 +177,24 @@ class Reader:
 
     def findings(self) -> tuple[Finding, ...]:
         """All findings in the order of their lines."""
+        found = [*self._placed(), *islice(self._dates(), MOST_FINDINGS - len(self._found))]
+        return tuple(sorted(found, key=lambda finding: (finding.line or 0, finding.code)))
+
+    def _placed(self) -> list[Finding]:
         if not self._found:
-            return ()
+            return []
         places = {path: tuple(str(step) for step in path) for _, _, path in self._found}
         lines = lines_of(self._text, places.values())
-        found = [Finding(code, message, lines.get(places[path])) for code, message, path in self._found]
-        return tuple(sorted(found, key=lambda finding: (finding.line or 0, finding.code)))
+        return [Finding(code, message, lines.get(places[path])) for code, message, path in self._found]
+
+    def _dates(self) -> Iterator[Finding]:
+        if self.is_full:
+            return
+        for stated, line in unreal_dates(self._text):
+            message = (
+                f"{stated[:LONGEST_NAME]} is no date that there is; quote it to keep it as it is written"
+            )
+            yield Finding("unreal-date", message, line)
 
     def _typed(self, value: Any, wanted: type, path: Path) -> Any:
         if value is None or isinstance(value, wanted):

@@ -195,7 +195,7 @@ def words(*parts: str, most: int = 30) -> Any:
 
 
 SDL = words(
-    "type Query {", "type Mutation {", "extend type Query {", "schema { query: Query }", "}", "a: Int", "b(c: [Int!]! = 1): B",
+    "type Query {", "type Mutation {", "extend type Query {", "a" * 201 + ": Int", "schema { query: Query }", "}", "a: Int", "b(c: [Int!]! = 1): B",
     '"text"', '"""\ntext\n"""', "@deprecated", "# no\n", "union A = B | C", "enum E { A B }", "scalar", "input I {", "\n",
     "directive @a on FIELD", "interface type implements A & B {", "{", '"\\u0000"', "$",
 ).map("type Query { a: Int }\n".__add__)  # fmt: skip
@@ -223,7 +223,7 @@ LANGUAGES = {
     "protobuf": PROTOBUF,
 }
 PIECES = st.sampled_from(
-    [":", "\n", "{", "}", "[", "]", '"', "'", "&a ", "*a", "!!", "<<: ", "- ", "#", "\\", "\x00", "\ud800", "\t", "%TAG", "---\n"]
+    [":", "\n", "{", "}", "[", "]", '"', "'", "&a ", "*a", "!!", "<<: ", "- ", "#", "\\", "\x00", "\ud800", "\t", "%TAG", "---\n", " 2024-02-30\n"]
 ) | st.text(max_size=3)  # fmt: skip
 
 

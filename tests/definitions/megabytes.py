@@ -178,6 +178,7 @@ YAML: dict[str, Callable[[], str]] = {
         "- <<: *a\n",
         before="openapi: 3.0.0\ny: &a {" + "".join(f"k{n}: 1, " for n in range(5_000)) + "}\nx:\n",
     ),
+    "dates": lambda: many("- 2024-02-28\n", before="openapi: 3.0.0\npaths: 7\nx:\n") + "- 2024-02-30\n",
     "documents": lambda: many("---\n", before="openapi: 3.0.0\n"),
     "keys": lambda: many("? ", before="openapi: 3.0.0\n"),
     "aliased-pointer": aliased_pointer,
@@ -209,6 +210,7 @@ ASYNCAPI: dict[str, Callable[[], str]] = {
 GRAPHQL: dict[str, Callable[[], str]] = {
     "fields": lambda: many("a:B ", before="type Query{", after="}"),
     "fields-allowed": lambda: counted("a%d:B ", before="type Query{", after="}", size=250_000),
+    "long-names": lambda: counted("a%0201d:B\n", before="type Query{", after="}"),
     "arguments": lambda: counted("f%d(a:B c:D):E ", before="type Query{", after="}"),
     "types": lambda: counted("scalar A%d ", before="type Query{a:B}"),
     "types-allowed": lambda: counted(

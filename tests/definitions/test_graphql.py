@@ -70,6 +70,24 @@ def test_schema_without_operations_is_found():
     assert [finding.code for finding in parse("type A { a: Int }").findings] == ["no-operations"]
 
 
+def test_field_with_a_name_too_long_is_left_out_and_found():
+    name = "a" * 201
+    text = f'"{name}"\n# {name}\ntype Query {{\n  b: Int\n  {name}: Int\n}}\nextend type Query {{ {name}: Int {name[1:]}: Int }}'
+    found = parse(text)
+    assert [operation.path for operation in found.operations] == ["b", name[1:]]
+    assert [(finding.code, finding.line) for finding in found.findings] == [("name-too-long", 5)]
+
+
+def test_only_fields_with_names_too_long_are_found_but_not_without_end():
+    fields = "".join(f"a{n:0200}: Int\n" for n in range(150))
+    found = parse(f"type Query {{\n{fields}}}")
+    assert found.operations == ()
+    assert [(finding.code, finding.line) for finding in found.findings] == [
+        ("no-operations", 1),
+        *(("name-too-long", line) for line in range(2, 101)),
+    ]
+
+
 def test_broken_sdl_raises_with_line():
     with pytest.raises(Invalid) as caught:
         parse("type Query {\n  a: Int\n  b:\n}\n")

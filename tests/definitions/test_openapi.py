@@ -280,7 +280,50 @@ def test_missing_title_and_version_are_found():
 def test_date_that_does_not_exist_is_text():
     found = parse(HEAD + "  /a: {get: {summary: 2019-02-31T23:59:60Z}}\n")
     assert found.operations[0].summary == "2019-02-31T23:59:60Z"
-    assert found.findings == ()
+    assert codes(found) == {"unreal-date": 4}
+
+
+@pytest.mark.parametrize(
+    ("written", "lines"),
+    [
+        ("2024-02-30", [5]),
+        ("2024-02-29", []),
+        ("2023-02-29", [5]),
+        ("0000-01-01", [5]),
+        ("2024-13-01T10:00:00Z", [5]),
+        ("2024-1-1 24:00:00", [5]),
+        ("2024-1-1 23:00:00.5 +24:00", [5]),
+        ("2024-1-1t23:00:00.5 -10", []),
+        ("2024-2-30", []),  # without a time YAML asks for two digits
+        ("2024-02-30x", []),
+        ("v2024-02-30", []),
+        ("on 2024-02-30", []),
+        ("'2024-02-30'", []),
+        ('"2024-02-30"', []),
+        ("!!str 2024-02-30", []),
+        ("|\n    2024-02-30\n", []),
+        ("&a 2024-02-30", [5]),
+        ("[2024-02-30, 'b',\n 2024-04-31]", [5, 6]),
+        ("{2024-02-30: a}", [5]),
+        ("2024-01-01\n    25:00:00", [5]),
+        ("2024-01-01 # until 2024-02-30", []),
+    ],
+)
+def test_unquoted_date_that_does_not_exist_is_found(written, lines):
+    found = parse(HEAD + f"  /a: {{get: {{}}}}\nx-a: {written}\n").findings
+    assert [(finding.code, finding.line) for finding in found] == [("unreal-date", line) for line in lines]
+
+
+def test_dates_in_json_are_quoted():
+    """Whatever stands around them looks like YAML."""
+    text = '{"openapi": "3.0.0", "info": {"title": "T", "version": "1"}, "paths": {"/a": {"get": {}}}, "x": "2024-02-30"}'
+    assert parse(text).findings == ()
+    assert parse("\ufeff" + text.replace('"x"', '"\\t, 2024-02-30 , "')).findings == ()
+    assert codes(parse(text.replace('"2024-02-30"', "\n2024-02-30"))) == {"unreal-date": 2}
+
+
+def test_no_more_findings_than_are_read():
+    assert len(parse(HEAD + "  /a: {get: {}}\nx-a:\n" + "- 2024-02-30\n" * 150).findings) == 100
 
 
 def test_same_operation_twice_counts_once():
