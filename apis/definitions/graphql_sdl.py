@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 
 from graphql import DocumentNode, GraphQLSyntaxError, OperationType, parse
 from graphql.language import (
@@ -44,7 +44,7 @@ def parse_graphql(text: str) -> Definition:
     document = syntax_tree(text if tokens <= most else without_other_types(text, parts), most)
     stated = tuple(stated_operations(document))
     operations = tuple(operation for operation in stated if fits(operation))
-    too_long = [operation for operation in stated if not fits(operation)]
+    too_long = [operation for operation in stated if not fits(operation)][:MOST_FINDINGS]
     names = dict.fromkeys(
         part.name[:LONGEST_NAME] for part in parts if part.name and part.keyword not in NAMELESS
     )
@@ -52,9 +52,7 @@ def parse_graphql(text: str) -> Definition:
     return Definition(
         format="graphql",
         operations=operations[:MOST_OPERATIONS],
-        findings=tuple(
-            islice(chain(findings_of(text, operations), too_long_names(text, too_long)), MOST_FINDINGS)
-        ),
+        findings=(*findings_of(text, operations), *too_long_names(text, too_long)),
         schemas=schemas,
     )
 

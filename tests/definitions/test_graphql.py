@@ -84,7 +84,7 @@ def test_only_fields_with_names_too_long_are_found_but_not_without_end():
     assert found.operations == ()
     assert [(finding.code, finding.line) for finding in found.findings] == [
         ("no-operations", 1),
-        *(("name-too-long", line) for line in range(2, 101)),
+        *(("name-too-long", line) for line in range(2, 102)),
     ]
 
 
