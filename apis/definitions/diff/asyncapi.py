@@ -14,6 +14,7 @@ from apis.definitions.diff.operations import label_of, matched, note_deprecation
 from apis.definitions.diff.schemas import SchemaDiff
 from apis.definitions.diff.scope import Scope
 from apis.definitions.diff.shapes import ANYTHING, Schemas, mapped
+from apis.definitions.diff.unchanged import Unchanged
 from apis.definitions.reader import Path, Reader
 from apis.definitions.security import required_scopes
 
@@ -44,7 +45,11 @@ class Channel:
 
 def compare_asyncapi(changes: Changes, old: Reader, new: Reader) -> None:
     """Notes every difference."""
-    schemas = SchemaDiff(Schemas(old.data, siblings=False), Schemas(new.data, siblings=False))
+    schemas = SchemaDiff(
+        Schemas(old.data, siblings=False),
+        Schemas(new.data, siblings=False),
+        Unchanged(old.data, new.data),
+    )
     compare_servers(Scope(changes), all_servers(old), all_servers(new))
     before, after = channels_of(old), channels_of(new)
     for channel, other in matched(changes, before, after):

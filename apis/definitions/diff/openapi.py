@@ -11,6 +11,7 @@ from apis.definitions.diff.schemas import SchemaDiff
 from apis.definitions.diff.scope import Scope
 from apis.definitions.diff.security import compare_security
 from apis.definitions.diff.shapes import Schemas
+from apis.definitions.diff.unchanged import Unchanged
 from apis.definitions.diff.views import Document, View
 from apis.definitions.parsed import Server
 from apis.definitions.reader import Reader
@@ -19,15 +20,25 @@ from apis.definitions.reader import Reader
 def compare_openapi(changes: Changes, before: Reader, after: Reader) -> None:
     """Notes every difference."""
     old, new = Document(before), Document(after)
-    schemas = SchemaDiff(schemas_of(old), schemas_of(new))
+    unchanged = unchanged_in(old, new)
+    schemas = SchemaDiff(schemas_of(old), schemas_of(new), unchanged)
     compare_servers(Scope(changes), old.servers(), new.servers())
+    operations, others = list(old.operations()), list(new.operations())
+    changes.places = {label_of(stated): (False, stated.place) for stated in operations}
+    changes.places |= {label_of(stated): (True, stated.place) for stated in others}
     # All views are kept until the end: schemas are remembered by identity.
-    views, others = list(old.views()), list(new.views())
-    changes.places = {label_of(view): (False, view.place) for view in views}
-    changes.places |= {label_of(view): (True, view.place) for view in others}
-    for view, other in matched(changes, views, others):
-        compare_operation(Scope(changes, label_of(other), schemas), view, other)
+    views: list[View] = []
+    for stated, other in matched(changes, operations, others):
+        if unchanged and stated.place == other.place and unchanged.has_item(str(stated.place[1])):
+            continue
+        views += old.view(stated), new.view(other)
+        compare_operation(Scope(changes, label_of(other), schemas), *views[-2:])
     changes.cut = changes.cut or schemas.cut
+
+
+def unchanged_in(old: Document, new: Document) -> Unchanged | None:
+    """What need not be compared. The same words may mean something else in another version of OpenAPI."""
+    return Unchanged(old.reader.data, new.reader.data) if old.release == new.release else None
 
 
 def schemas_of(document: Document) -> Schemas:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from apis.definitions.diff.changes import ABSENT, Direction
 from apis.definitions.diff.facts import Fact, Steps, disjoint, own_facts, type_facts
 from apis.definitions.diff.shapes import ANYTHING, Schemas, Shape
+from apis.definitions.diff.unchanged import Unchanged
 
 # Properties and schemas that are looked at, over the whole comparison; ten times what the largest public definitions have.
 MOST_WORK = 300_000
@@ -34,9 +35,10 @@ class Pair(NamedTuple):
 class SchemaDiff:
     """Remembers every pair of schemas of two documents. Cycles are harmless: a pair is walked once from each start."""
 
-    def __init__(self, old: Schemas, new: Schemas) -> None:
+    def __init__(self, old: Schemas, new: Schemas, unchanged: Unchanged | None) -> None:
         self.old = old
         self.new = new
+        self.unchanged = unchanged
         self._cut = False
         self._left = MOST_WORK
         self._steps_left = MOST_WORK
@@ -65,7 +67,7 @@ class SchemaDiff:
             (steps, before, after), depth = waiting.popleft()
             before, after = self.old.resolved(before), self.new.resolved(after)
             key = (id(before), id(after), direction)
-            if key in seen or key in self._same:
+            if key in seen or key in self._same or self._is_unchanged(before, after):
                 continue
             self._steps_left -= 1
             if depth > MOST_DEPTH or self._steps_left < 0:
@@ -90,7 +92,12 @@ class SchemaDiff:
         self._left -= 1 + sum(map(weight, (before, after)))
         facts, edges = self._parts(old, before, new, after, key[2])
         pair = self._pairs[key] = Pair(tuple(facts), tuple(edges))
+        if not facts and not edges:
+            self._same.add(key)
         return pair
+
+    def _is_unchanged(self, old: Any, new: Any) -> bool:
+        return self.unchanged is not None and self.unchanged.has_schema(old, new)
 
     def _parts(
         self, old: Any, before: Shape, new: Any, after: Shape, direction: Direction

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from apis.definitions import release_of
 from apis.definitions.diff.operations import PLACEHOLDER
@@ -61,6 +61,15 @@ class Response:
     content: Mapping[str, Media]
 
 
+class Stated(NamedTuple):
+    """An operation as it is written, and where."""
+
+    method: str
+    path: str
+    stated: dict[Any, Any]
+    place: Path
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """One operation. Parameters by location and name, path parameters by their position in the path."""
@@ -97,12 +106,14 @@ class Document:
         """The servers of the whole document."""
         return servers_of_2(self.reader) if self.is_2 else tuple(servers_of_3(self.reader))
 
-    def views(self) -> Iterator[View]:
+    def operations(self) -> Iterator[Stated]:
         """Every operation."""
         for path, method, stated, place in stated_operations(self.reader):
-            yield self._view(path, method.upper(), stated, place)
+            yield Stated(method.upper(), path, stated, place)
 
-    def _view(self, path: str, method: str, stated: dict[Any, Any], place: Path) -> View:
+    def view(self, operation: Stated) -> View:
+        """What an operation says. Schemas of its own are made for some of Swagger 2."""
+        method, path, stated, place = operation
         parameters = self._parameters(stated, place)
         positions = {name[1:-1]: str(index) for index, name in enumerate(PLACEHOLDER.findall(path))}
         operation_id = stated.get("operationId")
