@@ -23,8 +23,8 @@ BUSY_SECONDS = 1
 BUSY_ATTEMPTS = 120
 # A full sync of a very large cluster may take minutes; one that runs longer is stuck.
 FULL_SYNC_SECONDS = 900
-# Seconds after which a worker lets other tasks have a turn.
-TURN_SECONDS = 2.0
+# Seconds after which a worker lets other tasks have a turn: a full sync waits for so much, not for a long queue.
+TURN_SECONDS = 0.5
 
 
 @shared_task(

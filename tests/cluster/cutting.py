@@ -1,4 +1,4 @@
-"""A way to the API server on which connections break: TLS ends here, and each list can be cut in its third page."""
+"""A way to the API server on which connections break: TLS ends here, and lists can be cut in the middle of a page."""
 
 import json
 import re
@@ -11,16 +11,17 @@ from pathlib import Path
 from tests.cluster.controlplane import ControlPlane
 
 CUT_AFTER = 500
-LIST = re.compile(rb"GET [^ ]*/apis\?[^ ]*limit=500[^ ]* HTTP")
+# Not the one with limit=1, by which the watch learns where to begin.
+LIST = re.compile(rb"GET [^ ]*/apis\?[^ ]*limit=\d\d+[^ ]* HTTP")
 
 
 class CuttingProxy:
-    """`arm(count)`: the next `count` lists of Apis lose their connection in the middle of page 3."""
+    """`arm(count, page)`: the next `count` lists of Apis that get so far lose their connection in that page."""
 
     def __init__(self, plane: ControlPlane, folder: Path) -> None:
         self.cuts = 0
         self.kubeconfig = folder / "cutting.kubeconfig"
-        self._armed = self._page = 0
+        self._armed = self._page = self._cut_page = 0
         self._lock = threading.Lock()
         config = json.loads(plane.kubeconfig.read_text())
         authority = Path(config["clusters"][0]["cluster"]["certificate-authority"])
@@ -28,14 +29,16 @@ class CuttingProxy:
         self._server_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._server_side.load_cert_chain(authority, authority.with_suffix(".key"))
         self._client_side = ssl.create_default_context(cafile=str(authority))
+        # Tickets of TLS 1.3 make a socket readable on which nothing can be read.
+        self._client_side.maximum_version = ssl.TLSVersion.TLSv1_2
         self._listener = socket.create_server(("127.0.0.1", 0))
         config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
         self.kubeconfig.touch(mode=0o600)
         self.kubeconfig.write_text(json.dumps(config))
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def arm(self, count: int) -> None:
-        self._armed = count
+    def arm(self, count: int, *, page: int) -> None:
+        self._armed, self._cut_page = count, page
 
     def close(self) -> None:
         self._listener.close()
@@ -84,7 +87,7 @@ class CuttingProxy:
             return False
         with self._lock:
             self._page = self._page + 1 if b"continue=" in request.split(b"\r\n", 1)[0] else 1
-            if self._page != 3 or not self._armed:
+            if self._page != self._cut_page or not self._armed:
                 return False
             self._armed -= 1
             self.cuts += 1

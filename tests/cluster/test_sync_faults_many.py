@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from apis.models import SyncRun, WatchState
@@ -38,37 +39,46 @@ class TestManyObjects:
     def kubeconfig(self, proxy):
         return proxy.kubeconfig
 
-    def test_third_page_that_is_cut_and_a_thousand_deleted(self, world, proxy) -> None:
-        """Of 1,010 objects the last page holds ten: a short list would withdraw them."""
+    def test_lists_that_are_cut_and_a_thousand_deleted(self, world, proxy) -> None:
+        """A first load loses its third page, and a later pass the middle of its list: short lists would withdraw."""
         doomed = [f"api-{number:04}" for number in range(1000)]
         kept = [f"kept-{number}" for number in range(10)]
         for process in world.found.processes:
             world.found.kill(process)
         world.apply_many(doomed, labels={"doomed": "yes"})
         world.apply_many(kept)
+
+        before = last_run().pk
+        proxy.arm(1, page=3)
         world.found.start(WORKER)
         world.found.start(WATCH)
-        until(lambda: len(world.listed()) == 1010 and last_run().outcome == "complete", world.found)
+        run = until(failed_after(before).first, world.found)
+        assert (proxy.cuts > 0, API.resource in run.message) == (True, True)
+        world.heals(lambda: world.listed() == Counter(doomed + kept) and last_run().outcome == "complete")
+        assert proxy.cuts == 1
+        world.nothing_doubled()
 
-        proxy.arm(2)
         before = last_run().pk
         world.found.kill(world.found.processes[3])
         world.delete("kept-0")
+        proxy.arm(2, page=1)
         world.found.start(WATCH)
-        failed = SyncRun.objects.filter(pk__gt=before, outcome="failed")
-        run = until(failed.first, world.found)
-        assert (proxy.cuts > 0, API.resource in run.message) == (True, True)
+        until(failed_after(before).exists, world.found)
         assert len(world.listed()) == 1010, "a failed list withdraws nothing"
         remaining = Counter([*doomed, *kept[1:]])
         world.heals(lambda: world.listed() == remaining and last_run().outcome == "complete", "cut")
-        assert proxy.cuts == 2
+        assert proxy.cuts == 3
         world.nothing_doubled()
 
         path = f"/apis/{API.api_version}/namespaces/{world.namespace}/{API.plural}?labelSelector=doomed%3Dyes"
         assert world.plane.request("DELETE", path)[0] == 200
-        world.heals(lambda: world.listed() == Counter(kept[1:]), "thousand_deleted", patience=150)
+        world.heals(lambda: world.listed() == Counter(kept[1:]), "thousand_deleted")
         until(lambda: world.settled(kept[1:]), world.found)
         world.nothing_doubled()
+
+
+def failed_after(run: int) -> QuerySet[SyncRun]:
+    return SyncRun.objects.filter(pk__gt=run, outcome=SyncRun.Outcome.FAILED)
 
 
 def last_run() -> SyncRun:
