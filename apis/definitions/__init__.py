@@ -16,6 +16,7 @@ from apis.definitions.openapi import parse_openapi
 from apis.definitions.parsed import Definition, Finding, Operation, Server
 from apis.definitions.protobuf import is_protobuf, parse_protobuf
 from apis.definitions.reader import Reader
+from apis.definitions.refs import NESTED
 from apis.definitions.wsdl import parse_wsdl
 from portal import safeyaml
 from portal.errors import Invalid
@@ -85,10 +86,13 @@ def convertible(text: str) -> Any:
 
 def text_keys(value: Any) -> Any:
     """The same data with text for every key. The reader has limited depth and size already."""
+    # Most values hold nothing: a call for each would take twice as long.
     if isinstance(value, dict):
-        return {str(key): text_keys(entry) for key, entry in value.items()}
+        return {
+            str(key): text_keys(entry) if type(entry) in NESTED else entry for key, entry in value.items()
+        }
     if isinstance(value, list):
-        return [text_keys(entry) for entry in value]
+        return [text_keys(entry) if type(entry) in NESTED else entry for entry in value]
     return value
 
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any, TypeGuard
 
 from apis.definitions.diff.changes import ABSENT, canonical
+from apis.definitions.diff.unchanged import refs_in, text_of
 from apis.definitions.refs import pointed_at
 
 # Of one `allOf`, with all that it refers to.
@@ -98,7 +99,7 @@ class Schemas:
         self._targets: dict[str, Any] = {}
         self._shapes: dict[int, Shape] = {}
         self._joined: dict[tuple[int, ...], Any] = {}
-        self._names: dict[int, str] = {}
+        self._names = self._target_names()
         self._texts: dict[int, str] = {}
         # Shapes are remembered by id, so everything that was given one has to stay.
         self._kept: list[Any] = []
@@ -115,7 +116,6 @@ class Schemas:
                 found = self._target(target)
                 if found is None:
                     return schema
-                self._names.setdefault(id(found), target.rsplit("/", 1)[-1])
             elif len(listed(schema, "allOf")) == 1 and not schema.keys() - {"allOf"} - WORDS:
                 found = schema["allOf"][0]
             else:
@@ -145,6 +145,11 @@ class Schemas:
             self._texts[id(value)] = canonical(value)
             self._kept.append(value)
         return self._texts[id(value)]
+
+    def _target_names(self) -> dict[int, str]:
+        """Names by identity, whatever is looked at first: of several references to one schema the first by the alphabet."""
+        targets = sorted(refs_in(text_of(self._data)))
+        return {id(self._target(target)): target.rsplit("/", 1)[-1] for target in reversed(targets)}
 
     def _only_refers(self, schema: dict[Any, Any]) -> bool:
         if not isinstance(schema.get("$ref"), str):
