@@ -260,14 +260,15 @@ def property_facts(
     before, after = shapes
     was = before is not None and not hidden(before, direction)
     now = after is not None and not hidden(after, direction)
+    stated = "required" if name in old.required else "optional"
     required = "required" if name in new.required else "optional"
     if was and now:
         yield from required_facts(old, new, name, after, direction)
     elif was and after is not None:
         code = "property-became-read-only" if direction is Direction.REQUEST else "property-became-write-only"
-        yield Fact(code, "is only read now" if direction is Direction.REQUEST else "is only written now")
+        predicate = "is only read now" if direction is Direction.REQUEST else "is only written now"
+        yield Fact(code, predicate, stated)
     elif was:
-        stated = "required" if name in old.required else "optional"
         closed = direction is Direction.REQUEST and new.rules_out()
         code = "property-removed-from-closed" if closed else f"{stated}-property-removed"
         yield Fact(code, "is gone", stated)
