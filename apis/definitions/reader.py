@@ -191,9 +191,7 @@ class Reader:
         if self.is_full:
             return
         for stated, line in unreal_dates(self._text):
-            message = (
-                f"{stated[:LONGEST_NAME]} is no date that there is; quote it to keep it as it is written"
-            )
+            message = f"{stated[:LONGEST_NAME]} looks like a date and is none; quote it to keep it as text"
             yield Finding("unreal-date", message, line)
 
     def _typed(self, value: Any, wanted: type, path: Path) -> Any:
