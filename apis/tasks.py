@@ -23,7 +23,7 @@ BUSY_SECONDS = 1
 BUSY_ATTEMPTS = 120
 # A full sync of a very large cluster may take minutes; one that runs longer is stuck.
 FULL_SYNC_SECONDS = 900
-# Seconds after which a worker lets other tasks have a turn: a full sync waits for so much, not for a long queue.
+# Seconds after which a worker looks whether other tasks want a turn: a full sync waits for so much, not for a long queue.
 TURN_SECONDS = 0.5
 
 
@@ -51,7 +51,7 @@ def full_sync(self: Any, cluster_name: str | None = None) -> None:
 
 def wake_carriers() -> None:
     """Have as many workers look at the queue of changes as that is worth."""
-    for _ in range(changes.workers_missing(broker.waiting(carry_changes.name))):
+    for _ in range(changes.workers_missing(broker.waiting().get(carry_changes.name, 0))):
         carry_changes.delay()
 
 
@@ -66,8 +66,11 @@ def carry_changes() -> None:
         for change in taken:
             _carry(change)
         if time.monotonic() > until:
-            wake_carriers()
-            return
+            # Ending without need costs a second: a worker that was full learns of new tasks only then.
+            if broker.waiting().keys() - {carry_changes.name}:
+                wake_carriers()
+                return
+            until = time.monotonic() + TURN_SECONDS
 
 
 def _withdraw(taken: list[Change]) -> list[Change]:

@@ -32,17 +32,16 @@ class Transport(pgmq.Transport):
     Channel = Channel
 
 
-def waiting(task: str) -> int:
-    """How many calls of a task wait for a worker. A broker that is not Postgres does not say: 0."""
+def waiting() -> dict[str, int]:
+    """How many calls of which tasks wait for a worker. A broker that is not Postgres does not say: none."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass('pgmq.q_celery') IS NOT NULL")
         if not cursor.fetchall()[0][0]:
-            return 0
+            return {}
         cursor.execute(
-            "SELECT count(*) FROM pgmq.q_celery WHERE vt <= clock_timestamp() AND message->'headers'->>'task' = %s",
-            [task],
+            "SELECT message->'headers'->>'task', count(*) FROM pgmq.q_celery WHERE vt <= clock_timestamp() GROUP BY 1"
         )
-        return int(cursor.fetchall()[0][0])
+        return dict(cursor.fetchall())
 
 
 def register() -> None:
