@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, Application as OAuthApplication
 
-from apis.models import Environment
+from apis.models import Api, Environment
 from portal.accounts.models import User
 from portal.ids import new_id
 from portal.transitions import HasStatus
@@ -66,6 +67,18 @@ class Credential(HasStatus):
     expires_at = models.DateTimeField(null=True)
     retires_at = models.DateTimeField(null=True, help_text="End of the overlap after a rotation.")
     revoked_at = models.DateTimeField(null=True)
+    # What a caller with it was last seen at, to the minute or so.
+    last_used_at = models.DateTimeField(null=True, db_index=True)
+    # None of them means every API of the application's.
+    allowed_apis = models.ManyToManyField(Api, blank=True, related_name="+")
+    # Networks in CIDR notation, as `ranges.parse` writes them; none means from anywhere.
+    allowed_ranges = ArrayField(models.CharField(max_length=43), default=list, blank=True)
+    silent_days = models.PositiveSmallIntegerField(
+        null=True, help_text="While retiring: end it once it has been unused for so many days."
+    )
+    reminded_days = models.PositiveSmallIntegerField(
+        null=True, help_text="Days before expiry of the last reminder sent."
+    )
 
     objects = CredentialQuerySet.as_manager()
 
