@@ -17,7 +17,20 @@ from portal.transitions import HasStatus
 from subscriptions.models import Application
 
 from .querysets import CredentialQuerySet, PersonalTokenQuerySet, SigningKeyQuerySet
+from .oauth.models import Consent, PersonGrant, RefreshToken
 
+
+__all__ = [
+    "Consent",
+    "Credential",
+    "CredentialKind",
+    "CredentialStatus",
+    "PersonGrant",
+    "PersonalToken",
+    "RefreshToken",
+    "RevokedToken",
+    "SigningKey",
+]
 
 def _credential_id() -> str:
     return new_id("cred")
