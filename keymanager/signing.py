@@ -1,7 +1,5 @@
 """The keys that sign access tokens: published before they sign, kept while their tokens may live, used from memory."""
 
-import base64
-import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -9,18 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
+from django.conf import settings
 from django.db import transaction
 
 from portal.encryption import fernet
 from portal.errors import Invalid
 from portal.locks import transaction_lock
 
+from .algorithms import ALGORITHMS, PrivateKey, PublicKey, decode, encode, thumbprint
 from .models import SigningKey
 
-RSA_BITS = 2048
 TOKEN_MAX_CHARACTERS = 16_384
 # How stale a process's idea of the keys may be. A new key is published long before it signs, so nothing fails meanwhile.
 _CHECK_SECONDS = 5.0
@@ -33,16 +29,18 @@ class KeyRing:
     """What one process needs: the key that signs, and every public key that still counts."""
 
     kid: str
-    private: rsa.RSAPrivateKey
-    publics: Mapping[str, rsa.RSAPublicKey]
+    algorithm: str
+    private: PrivateKey
+    publics: Mapping[str, PublicKey]
     jwks: Mapping[str, Any]
     version: tuple[tuple[str, str], ...]
+    # The header of every token that this key signs, as it stands in the token.
+    header: str
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """The claims as a compact RS256 JWS of type `at+jwt` (RFC 9068)."""
-        header = {"alg": "RS256", "typ": _TYPE, "kid": self.kid}
-        signed = f"{_encode_json(header)}.{_encode_json(claims)}"
-        return f"{signed}.{_encode(self.private.sign(signed.encode(), padding.PKCS1v15(), SHA256()))}"
+        """The claims as a compact JWS of type `at+jwt` (RFC 9068), of the active key's algorithm."""
+        signed = f"{self.header}.{_encode_json(claims)}"
+        return f"{signed}.{encode(self.private.sign(signed.encode()))}"
 
 
 class _Held:
@@ -54,17 +52,23 @@ class _Held:
 
 def key_ring() -> KeyRing:
     """The current keys, made if there are none. Reads the database at most once in five seconds."""
-    now = time.monotonic()
-    if _Held.ring is not None and now - _Held.checked < _CHECK_SECONDS:
-        return _Held.ring
+    held = held_ring()
+    if held is not None:
+        return held
     version = _version()
     if "active" not in dict(version).values():
         ensure_signing_keys()
         version = _version()
     if _Held.ring is None or _Held.ring.version != version:
         _Held.ring = _load(version)
-    _Held.checked = now
+    _Held.checked = time.monotonic()
     return _Held.ring
+
+
+def held_ring() -> KeyRing | None:
+    """The keys in this process's memory, while they are fresh. Never reads the database."""
+    fresh = time.monotonic() - _Held.checked < _CHECK_SECONDS
+    return _Held.ring if fresh else None
 
 
 def forget() -> None:
@@ -90,9 +94,10 @@ def verify(token: str) -> dict[str, Any]:
         header_part, _, claims_part = signed.partition(".")
         header, claims = _decode_json(header_part), _decode_json(claims_part)
         public = key_ring().publics[header["kid"]]
-        if header.get("alg") != "RS256" or header.get("typ") != _TYPE:
+        # A key has one algorithm: what the token's header says can only agree with it.
+        if header.get("alg") != public.algorithm or header.get("typ") != _TYPE:
             raise ValueError
-        public.verify(_decode(signature), signed.encode(), padding.PKCS1v15(), SHA256())
+        public.verify(decode(signature), signed.encode())
     except (ValueError, KeyError, TypeError, InvalidSignature):
         raise Invalid(
             "This is not an access token that this portal signed.",
@@ -104,29 +109,32 @@ def verify(token: str) -> dict[str, Any]:
 
 @transaction.atomic
 def ensure_signing_keys() -> None:
-    """Make the active and the next key where they are missing. Safe in many processes at once."""
+    """Make the active and the next key where they are missing. Safe in many processes at once.
+
+    A next key of another algorithm than PORTICO_SIGNING_ALGORITHM gives way to one of it: it has signed nothing yet.
+    The active key keeps its algorithm until the next one has been published for long enough.
+    """
     transaction_lock("signing keys")
-    there = set(SigningKey.objects.exclude(status=SigningKey.Status.RETIRED).values_list("status", flat=True))
-    for status in (SigningKey.Status.ACTIVE, SigningKey.Status.NEXT):
+    Status = SigningKey.Status  # noqa: N806  a class
+    SigningKey.objects.filter(status=Status.NEXT).exclude(algorithm=settings.SIGNING_ALGORITHM).delete()
+    there = set(SigningKey.objects.exclude(status=Status.RETIRED).values_list("status", flat=True))
+    for status in (Status.ACTIVE, Status.NEXT):
         if status not in there:
             new_key(status).save()
 
 
 def new_key(status: str) -> SigningKey:
-    """A fresh key pair, not saved. Its id is the RFC 7638 thumbprint; the private half is encrypted."""
-    private = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
-    numbers = private.public_key().public_numbers()
-    members = {"e": _encode_number(numbers.e), "kty": "RSA", "n": _encode_number(numbers.n)}
-    kid = _encode(
-        hashlib.sha256(json.dumps(members, sort_keys=True, separators=(",", ":")).encode()).digest()
-    )
-    pem = private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    """A fresh key pair of the setting's algorithm, not saved. Its id is the RFC 7638 thumbprint; the private half is
+    encrypted."""
+    algorithm = settings.SIGNING_ALGORITHM
+    private = ALGORITHMS[algorithm].generate()
+    members = private.public().members()
+    kid = thumbprint(members)
     return SigningKey(
         kid=kid,
-        public_jwk={**members, "kid": kid, "alg": "RS256", "use": "sig"},
-        private_key=fernet(_PURPOSE).encrypt(pem),
+        algorithm=algorithm,
+        public_jwk={**members, "kid": kid, "alg": algorithm, "use": "sig"},
+        private_key=fernet(_PURPOSE).encrypt(private.pem()),
         status=status,
     )
 
@@ -138,43 +146,27 @@ def _version() -> tuple[tuple[str, str], ...]:
 def _load(version: tuple[tuple[str, str], ...]) -> KeyRing:
     rows = list(SigningKey.objects.published())
     active = next(row for row in rows if row.status == SigningKey.Status.ACTIVE)
-    private = serialization.load_pem_private_key(
-        fernet(_PURPOSE).decrypt(bytes(active.private_key)), password=None
-    )
-    if not isinstance(private, rsa.RSAPrivateKey):
-        raise TypeError(f"signing key {active.kid} is not an RSA key")
+    algorithm = ALGORITHMS[active.algorithm]
     return KeyRing(
         kid=active.kid,
-        private=private,
-        publics={row.kid: _public(row.public_jwk) for row in rows},
+        algorithm=active.algorithm,
+        private=algorithm.load(fernet(_PURPOSE).decrypt(bytes(active.private_key))),
+        publics={row.kid: ALGORITHMS[row.algorithm].public(row.public_jwk) for row in rows},
         jwks={"keys": [row.public_jwk for row in rows]},
         version=version,
+        header=_encode_json({"alg": active.algorithm, "typ": _TYPE, "kid": active.kid}),
     )
 
 
-def _public(jwk: Mapping[str, str]) -> rsa.RSAPublicKey:
-    e, n = (int.from_bytes(_decode(jwk[name])) for name in ("e", "n"))
-    return rsa.RSAPublicNumbers(e, n).public_key()
-
-
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _encode_json(data: Mapping[str, Any]) -> str:
-    return _encode(json.dumps(data, separators=(",", ":")).encode())
-
-
-def _encode_number(number: int) -> str:
-    return _encode(number.to_bytes((number.bit_length() + 7) // 8))
-
-
-def _decode(text: str) -> bytes:
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    return encode(_compact(data).encode())
 
 
 def _decode_json(text: str) -> dict[str, Any]:
-    data = json.loads(_decode(text))
+    data = json.loads(decode(text))
     if not isinstance(data, dict):
         raise TypeError("not a JSON object")
     return data

@@ -38,16 +38,17 @@ def clear_expired() -> None:
 
 @shared_task
 def rotate_signing_keys() -> None:
-    """Rotate when the active key has signed for SIGNING_KEY_DAYS."""
+    """Rotate when the active key has signed for SIGNING_KEY_DAYS, or is not of SIGNING_ALGORITHM."""
     with advisory_lock("rotate_signing_keys") as acquired:
         if not acquired:
             return
         signing.ensure_signing_keys()
         active = SigningKey.objects.get(status=SigningKey.Status.ACTIVE)
         since = active.activated_at or active.created_at
-        if since > timezone.now() - timedelta(days=settings.SIGNING_KEY_DAYS):
+        young = since > timezone.now() - timedelta(days=settings.SIGNING_KEY_DAYS)
+        if young and active.algorithm == settings.SIGNING_ALGORITHM:
             return
         try:
             actions.rotate_signing_key(by=None)
         except Conflict:
-            return  # the next key is too new; the next hour will do
+            return  # the next key is too new; the next run will do

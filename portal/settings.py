@@ -35,6 +35,13 @@ def env_int(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}.") from None
 
 
+def env_choice(name: str, default: str, choices: set[str]) -> str:
+    text = env_str(name, default)
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name} is {text!r}: use {' or '.join(sorted(choices))}.")
+    return text
+
+
 def env_list(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in env_str(name, default).split(",") if part.strip()]
 
@@ -302,6 +309,8 @@ MAX_TOKEN_SECONDS = 900
 # How long others may keep our public keys. A new key is published at least as long before it signs.
 JWKS_CACHE_SECONDS = 300
 SIGNING_KEY_DAYS = env_int("PORTICO_SIGNING_KEY_DAYS", 90)
+# What new signing keys are of: RS256 or ES256. After a change the next key is of it, and signs once everybody knows it.
+SIGNING_ALGORITHM = env_choice("PORTICO_SIGNING_ALGORITHM", "RS256", {"RS256", "ES256"})
 # The framework's own model: a Credential links to it one-to-one.
 OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"
 OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth2_provider.AccessToken"  # noqa: S105  a model's name
@@ -394,7 +403,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "full-sync": {"task": "apis.tasks.full_sync", "schedule": 300.0},
     "clear-tokens": {"task": "keymanager.tasks.clear_expired", "schedule": 3600.0},
     "retire-credentials": {"task": "keymanager.tasks.retire_due", "schedule": 15.0},
-    "rotate-signing-keys": {"task": "keymanager.tasks.rotate_signing_keys", "schedule": 3600.0},
+    "rotate-signing-keys": {"task": "keymanager.tasks.rotate_signing_keys", "schedule": 300.0},
     "prune-receipts": {"task": "gateway.tasks.prune", "schedule": 86400.0},
     "expire-subscriptions": {"task": "subscriptions.tasks.expire_due", "schedule": 60.0},
 }

@@ -44,6 +44,7 @@ def _mint(request: HttpRequest, form: TokenForm) -> dict[str, Any] | None:
     return {
         "text": text,
         "parts": text.split("."),
+        "algorithm": signing.key_ring().algorithm,
         "claims": claims,
         "scopes": claims["scope"].split(),
         "subs": list(claims["subs"].items()),

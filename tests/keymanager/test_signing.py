@@ -4,7 +4,7 @@ import json
 import pytest
 import time_machine
 from django.test import Client
-from jwcrypto import jwk, jws
+from jwcrypto import jwk, jws, jwt
 
 from keymanager import actions, signing, tasks, tokens
 from keymanager.models import SigningKey
@@ -17,6 +17,10 @@ Status = SigningKey.Status
 
 def token_of(application) -> str:
     return tokens.mint(application=application, environment="production")
+
+
+def header_of(token: str) -> dict:
+    return json.loads(base64.urlsafe_b64decode(token.partition(".")[0] + "=="))
 
 
 def published() -> jwk.JWKSet:
@@ -37,7 +41,72 @@ def test_jwks_has_public_members_only(application):
     for key in keys:
         assert set(key) == {"kty", "n", "e", "kid", "alg", "use"}
         assert jwk.JWK(**key).thumbprint() == key["kid"]
-        assert jwk.JWK(**key).key_size if hasattr(jwk.JWK, "key_size") else True
+
+
+def test_es256_jwks_has_public_members_only(settings):
+    settings.SIGNING_ALGORITHM = "ES256"
+    keys = Client().get("/o/.well-known/jwks.json").json()["keys"]
+    assert len(keys) == 2
+    for key in keys:
+        assert set(key) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
+        assert (key["kty"], key["crv"], key["alg"]) == ("EC", "P-256", "ES256")
+        assert jwk.JWK(**key).thumbprint() == key["kid"]
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_others_can_check_what_we_sign(application, settings, algorithm):
+    settings.SIGNING_ALGORITHM = algorithm
+    for _ in range(20):  # an r or s of ES256 that begins with a zero keeps its 32 bytes
+        token = token_of(application)
+        claims = jwt.JWT(jwt=token, key=published(), expected_type="JWS", algs=[algorithm]).claims
+        assert json.loads(claims) == signing.verify(token)
+    header = header_of(token)
+    assert header == {"alg": algorithm, "typ": "at+jwt", "kid": signing.key_ring().kid}
+
+
+def test_switching_the_algorithm_fails_no_valid_token(application, settings, later):
+    tasks.rotate_signing_keys()
+    old = token_of(application)
+    first = SigningKey.objects.get(status=Status.ACTIVE)
+    settings.SIGNING_ALGORITHM = "ES256"
+    tasks.rotate_signing_keys()
+    signing.forget()
+    coming = SigningKey.objects.get(status=Status.NEXT)
+    assert (coming.algorithm, SigningKey.objects.count()) == ("ES256", 2)
+    assert header_of(token_of(application))["kid"] == first.kid
+    with time_machine.travel(later(settings.JWKS_CACHE_SECONDS + 1)) as clock:
+        tasks.rotate_signing_keys()
+        signing.forget()
+        new = token_of(application)
+        assert header_of(new) == {"alg": "ES256", "typ": "at+jwt", "kid": coming.kid}
+        assert {key["alg"] for key in signing.jwks()["keys"]} == {"RS256", "ES256"}
+        for token in (old, new):
+            signed = jws.JWS()
+            signed.deserialize(token)
+            signed.verify(published())
+            assert signing.verify(token)["app"] == application.public_id
+        tasks.rotate_signing_keys()
+        assert SigningKey.objects.get(status=Status.ACTIVE) == coming
+        clock.shift(settings.MAX_TOKEN_SECONDS + 61)
+        signing.forget()
+        assert {key["alg"] for key in signing.jwks()["keys"]} == {"ES256"}
+
+
+def test_a_key_verifies_its_own_algorithm_only(application, settings):
+    settings.SIGNING_ALGORITHM = "ES256"
+    token = token_of(application)
+    kid = signing.key_ring().kid
+    for alg in ("RS256", "HS256", "ES384", "none", "", None):
+        with pytest.raises(Invalid):
+            signing.verify(resigned(token, header={"alg": alg, "typ": "at+jwt", "kid": kid}))
+    for signature in ("", "AA", "AA" * 43, token.rpartition(".")[2][:-2], "A" * 86):
+        with pytest.raises(Invalid):
+            signing.verify(resigned(token, signature=signature))
+    forged = jws.JWS(json.dumps({"client_id": "x"}))
+    stranger = jwk.JWK.generate(kty="EC", crv="P-256")
+    forged.add_signature(stranger, None, json.dumps({"alg": "ES256", "typ": "at+jwt", "kid": kid}))
+    with pytest.raises(Invalid):
+        signing.verify(forged.serialize(compact=True))
 
 
 def test_private_key_is_encrypted_at_rest():
