@@ -8,6 +8,7 @@ from celery import shared_task
 from django.conf import settings
 
 from portal import broker
+from portal.commits import unflushed
 from portal.errors import PorticoError
 from portal.kube import get_cluster
 from portal.locks import advisory_lock
@@ -39,7 +40,7 @@ def full_sync(self: Any, cluster_name: str | None = None) -> None:
         for name in settings.CLUSTERS:
             full_sync.delay(name)
         return
-    with advisory_lock(f"full sync {cluster_name}") as acquired:
+    with advisory_lock(f"full sync {cluster_name}") as acquired, unflushed():
         if acquired:
             sync.run(get_cluster(cluster_name))
     if not acquired:
@@ -56,6 +57,7 @@ def wake_carriers() -> None:
 
 
 @shared_task
+@unflushed()
 def carry_changes() -> None:
     """Carry what waits in the queue into the catalog, until nothing is due."""
     until = time.monotonic() + TURN_SECONDS

@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
 from apis.watch import LEADER_SECONDS, Leader, check_connection
+from portal.commits import unflushed
 from portal.kube import backoff, get_clusters
 from portal.locks import advisory_lock
 
@@ -46,7 +47,8 @@ class Command(BaseCommand):
                     if leader:
                         logger.info("watch leads")
                         delays = backoff(first=0.2, most=5.0)
-                        Leader(get_clusters()).lead(check_connection)
+                        with unflushed():
+                            Leader(get_clusters()).lead(check_connection)
                 time.sleep(LEADER_SECONDS)
             except (OperationalError, InterfaceError, BrokerError, OSError) as error:
                 logger.warning(
