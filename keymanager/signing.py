@@ -98,6 +98,8 @@ def verify(token: str) -> dict[str, Any]:
         if header.get("alg") != public.algorithm or header.get("typ") != _TYPE:
             raise ValueError
         public.verify(decode(signature), signed.encode())
+        if not _meant_for_here(claims):
+            raise ValueError
     except (ValueError, KeyError, TypeError, InvalidSignature):
         raise Invalid(
             "This is not an access token that this portal signed.",
@@ -105,6 +107,15 @@ def verify(token: str) -> dict[str, Any]:
             field="token",
         ) from None
     return claims
+
+
+def _meant_for_here(claims: Mapping[str, Any]) -> bool:
+    """Issued by this portal, for a gateway of its own, and not for a time to come."""
+    gateways = tuple(settings.GATEWAY_URLS.values())
+    known = any(
+        address == url or address.startswith(f"{url}/") for address in claims["aud"] for url in gateways
+    )
+    return known and claims["iss"] == settings.ISSUER and claims.get("nbf", 0) <= time.time()
 
 
 @transaction.atomic

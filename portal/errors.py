@@ -45,6 +45,17 @@ class Invalid(PorticoError):
         self.field = field
 
 
+class TooManyTries(PorticoError):
+    """Somebody failed too often to prove who they are. They may try again after `retry_after` seconds."""
+
+    status = 429
+    title = "Too many tries"
+
+    def __init__(self, message: str, *, retry_after: int, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.retry_after = retry_after
+
+
 class ClusterUnavailable(PorticoError):
     """The Kubernetes API server did not answer, or answered nothing usable."""
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from portal.errors import Conflict, Forbidden, Invalid, PorticoError
+from portal.errors import Conflict, Forbidden, Invalid, PorticoError, TooManyTries
 from portal.htmx import wants_part
 
 logger = logging.getLogger(__name__)
@@ -51,13 +51,16 @@ class DomainErrorMiddleware:
         ):
             messages.error(request, f"{exception.message} {exception.remedy}".strip())
             return redirect(back)
-        return error_page(
+        response = error_page(
             request,
             exception.status,
             title=exception.title,
             message=exception.message,
             remedy=exception.remedy,
         )
+        if isinstance(exception, TooManyTries):
+            response["Retry-After"] = str(exception.retry_after)
+        return response
 
 
 def error_page(
@@ -118,14 +121,16 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def too_many_requests(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """allauth's rate limits end here: sign-in, sign-up, password reset."""
-    return error_page(
+    """allauth's rate limits end here: sign-up, password reset, second factors."""
+    response = error_page(
         request,
         429,
         title="Too many tries",
         message="To keep accounts safe this works only a few times in a row. Nothing is locked.",
         remedy="Try again in a few minutes.",
     )
+    response["Retry-After"] = "60"  # what allauth's windows last, but for a few
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

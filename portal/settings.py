@@ -404,6 +404,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "clear-tokens": {"task": "keymanager.tasks.clear_expired", "schedule": 3600.0},
     "retire-credentials": {"task": "keymanager.tasks.retire_due", "schedule": 15.0},
     "rotate-signing-keys": {"task": "keymanager.tasks.rotate_signing_keys", "schedule": 300.0},
+    "clear-failed-tries": {"task": "portal.accounts.tasks.clear_failed_tries", "schedule": 3600.0},
     "prune-receipts": {"task": "gateway.tasks.prune", "schedule": 86400.0},
     "expire-subscriptions": {"task": "subscriptions.tasks.expire_due", "schedule": 60.0},
 }
@@ -445,9 +446,18 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_NAME = "portico_session"
 CSRF_COOKIE_NAME = "portico_csrf"
 CSRF_FAILURE_VIEW = "portal.responses.csrf_failure"
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("PORTICO_BEHIND_PROXY", default=False) else None
-)
+_behind_proxy = env_bool("PORTICO_BEHIND_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _behind_proxy else None
+# How many proxies stand in front of the portal and add a caller's address to X-Forwarded-For.
+TRUSTED_PROXIES = env_int("PORTICO_TRUSTED_PROXIES", 1 if _behind_proxy else 0)
+
+# ---- failed tries -------------------------------------------------------------------------------------------------
+# Failed authentications of one OAuth client from one address in a minute; the next is answered 429.
+CLIENT_FAILURES = env_int("PORTICO_CLIENT_FAILURES", 10)
+# Failed authentications of any OAuth clients from one address in a minute.
+ADDRESS_FAILURES = env_int("PORTICO_ADDRESS_FAILURES", 100)
+# Wrong passwords for one account from one address in five minutes; five times as many from everywhere in an hour.
+LOGIN_FAILURES = env_int("PORTICO_LOGIN_FAILURES", 10)
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"

@@ -52,6 +52,13 @@ def _no_signing_keys_of_another_test() -> None:
     signing.forget()
 
 
+@pytest.fixture(autouse=True)
+def _no_failures_of_another_test() -> None:
+    from portal.accounts import limits
+
+    limits.forget()
+
+
 @pytest.fixture
 def consumer(db) -> User:
     """Maintains the team `consumers`."""

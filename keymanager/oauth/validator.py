@@ -14,6 +14,8 @@ from keymanager.hashers import GeneratedSecretHasher
 from keymanager.models import Credential
 from portal.errors import PorticoError
 
+_NOBODYS_SECRET = GeneratedSecretHasher().encode("", "nobody")
+
 
 class Validator(OAuth2Validator):
     """Loads a client through its usable Credential, so that a revoked, retired or expired one does not exist here."""
@@ -22,8 +24,13 @@ class Validator(OAuth2Validator):
         """By the Authorization header where there is one, else by the body: one method per request (RFC 6749 2.3)."""
         if request.headers.get("HTTP_AUTHORIZATION"):
             authenticated = self._authenticate_basic_auth(request)
-            return bool(authenticated and request.client_id in {None, request.client.client_id})
-        return bool(self._authenticate_request_body(request))
+            authenticated = authenticated and request.client_id in {None, request.client.client_id}
+        else:
+            authenticated = self._authenticate_request_body(request)
+        if not isinstance(request.client, OAuthApplication):
+            # A client that does not exist costs the same work as one whose secret is wrong.
+            self._check_secret("", _NOBODYS_SECRET)
+        return bool(authenticated)
 
     def _load_application(self, client_id: str | None, request: Request) -> OAuthApplication | None:
         if not client_id or "\0" in client_id:

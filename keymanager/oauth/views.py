@@ -18,11 +18,14 @@ from keymanager import signing
 from keymanager.models import Credential, RevokedToken
 from portal.errors import Invalid
 
+from .limits import limited, tell_owner_of_shown_token
+
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 @csrf_exempt
 @require_POST
+@limited
 @sensitive_post_parameters("client_secret")
 def token(request: HttpRequest) -> HttpResponse:
     """An access token for a client that proves itself."""
@@ -34,6 +37,7 @@ def token(request: HttpRequest) -> HttpResponse:
 
 @csrf_exempt
 @require_POST
+@limited
 @sensitive_post_parameters("client_secret", "token")
 def revoke(request: HttpRequest) -> HttpResponse:
     """End a token of the client's own. A token that is unknown, foreign or over is answered as if it had worked."""
@@ -45,6 +49,7 @@ def revoke(request: HttpRequest) -> HttpResponse:
 
 @csrf_exempt
 @require_POST
+@limited
 @sensitive_post_parameters("client_secret", "token")
 def introspect(request: HttpRequest) -> HttpResponse:
     """What a client's own token says, while it counts. Nobody learns anything about another client's token."""
@@ -109,6 +114,8 @@ def _introspection(text: str, client: Credential) -> dict[str, Any]:
         return {"active": False}
     mine = claims["client_id"] == client.public_id
     over = claims["exp"] <= timezone.now().timestamp()
+    if not mine and not over:
+        tell_owner_of_shown_token(owner=claims["client_id"], client=client)
     if not mine or over or RevokedToken.objects.filter(jti=claims["jti"]).exists():
         return {"active": False}
     return {"active": True, "token_type": "Bearer", **claims}

@@ -1,5 +1,7 @@
 """How allauth's accounts become Portico's: a name, a personal team, audited."""
 
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet
@@ -9,7 +11,7 @@ from django.http import HttpRequest
 
 from portal.encryption import fernet
 
-from . import actions
+from . import actions, limits, throttle
 from .models import User
 
 
@@ -25,6 +27,20 @@ class AccountAdapter(DefaultAccountAdapter):
             if commit:
                 actions.welcome(user=user)
         return user
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return limits.address_of(request)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """In place of allauth's own limit, whose read and write are two steps and which answers 200."""
+        throttle.check(request, credentials.get("email", ""))
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        throttle.failed(request, credentials.get("email", ""))
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        # allauth calls it after a password was reset by mail.
+        throttle.forgive(request, credentials.get("email", ""))
 
 
 class MfaAdapter(DefaultMFAAdapter):

@@ -147,6 +147,17 @@ class AuditEvent(models.Model):
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.by_name} {self.event} {self.target_name}"
 
 
+class FailedTries(models.Model):
+    """How often somebody failed to prove who they are in a window of time; `limits.py` counts."""
+
+    key = models.CharField(max_length=160, primary_key=True)
+    tries = models.IntegerField()
+    ends_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class PortalMail(models.Model):
     """A mail of demo mode: kept here for reading in the portal, in place of being sent."""
 

@@ -1,0 +1,98 @@
+"""How often a client may fail to prove itself at the end points, and who is told about it."""
+
+import base64
+import json
+from collections.abc import Callable
+from functools import wraps
+from urllib.parse import unquote_plus
+
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+
+from keymanager.models import Credential
+from portal.accounts import limits
+from portal.accounts.audit import record
+from portal.accounts.limits import Limit
+
+View = Callable[..., HttpResponse]
+_WINDOW = 60
+
+
+def limited(view: View) -> View:
+    """For end points where clients prove themselves: each 401 counts, and one too many makes it a 429.
+
+    A client that proves itself pays a look into a dictionary. What others try under its name from elsewhere never
+    keeps it out: the limits are of the client at this address, and of the address.
+    """
+
+    @wraps(view)
+    def with_limits(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if limits.any_over() and (wait := limits.wait_for(_limits(request))):
+            return _too_many(wait)
+        response = view(request, *args, **kwargs)
+        return _failed(request, response) if response.status_code == 401 else response
+
+    return with_limits
+
+
+@transaction.atomic
+def tell_owner_of_shown_token(*, owner: str, client: Credential) -> None:
+    """`client` has asked about a good token of another client's, `owner`: that one's team should know who holds it."""
+    if limits.first_this_hour(f"token_shown_by_stranger {limits.word(owner)} {client.public_id}"):
+        _record("token_shown_by_stranger", owner, shown_by=client.public_id)
+
+
+def _failed(request: HttpRequest, refusal: HttpResponse) -> HttpResponse:
+    counted = [limits.count(limit) for limit in _limits(request)]
+    _tell(request, tries=counted[0].tries)
+    wait = max(one.wait for one in counted)
+    return _too_many(wait) if wait else refusal
+
+
+def _limits(request: HttpRequest) -> tuple[Limit, Limit]:
+    address = limits.address_of(request)
+    return (
+        Limit(f"client {limits.word(_claimed_client(request))} {address}", settings.CLIENT_FAILURES, _WINDOW),
+        Limit(f"client {address}", settings.ADDRESS_FAILURES, _WINDOW),
+    )
+
+
+@transaction.atomic
+def _tell(request: HttpRequest, *, tries: int) -> None:
+    """For the trail of the client's team, once an hour each: that somebody tries, and that the limit is reached."""
+    events = {1: "client_refused", settings.CLIENT_FAILURES: "client_limited"}
+    if tries not in events:
+        return
+    event, owner, address = events[tries], _claimed_client(request), limits.address_of(request)
+    if limits.first_this_hour(f"{event} {limits.word(owner)} {address}"):
+        _record(event, owner, address=address, tries=tries)
+
+
+def _record(event: str, client_id: str, **data: object) -> None:
+    if "\0" in client_id:
+        return
+    credential = Credential.objects.select_related("application__team").filter(public_id=client_id).first()
+    if credential is not None:
+        record(event, credential, by=None, team=credential.application.team, **data)
+
+
+def _claimed_client(request: HttpRequest) -> str:
+    """Whom the request says it is from, by the header or else by the body; unproven, and "" where it says nothing."""
+    scheme, _, pair = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return request.POST.get("client_id", "")
+    try:
+        return unquote_plus(base64.b64decode(pair).decode().partition(":")[0])
+    except ValueError:
+        return ""
+
+
+def _too_many(wait: int) -> HttpResponse:
+    """RFC 6585 4 with a body as of RFC 6749 5.2."""
+    body = {
+        "error": "temporarily_unavailable",
+        "error_description": f"Too many failed tries. Try again in {wait} seconds.",
+    }
+    headers = {"Cache-Control": "no-store", "Pragma": "no-cache", "Retry-After": str(wait)}
+    return HttpResponse(json.dumps(body), status=429, content_type="application/json", headers=headers)
