@@ -11,7 +11,7 @@ from subscriptions.models import Application
 
 from .entitlements import Entitlements, entitlements_of
 from .models import Credential, CredentialKind
-from .signing import key_ring
+from .signing import KeyRing, key_ring
 
 
 def mint(
@@ -19,6 +19,7 @@ def mint(
     application: Application,
     environment: str,
     client_id: str = "",
+    subject: str = "",
     entitlements: Entitlements | None = None,
     scopes: Iterable[str] | None = None,
     lifetime: int = settings.ACCESS_TOKEN_SECONDS,
@@ -27,19 +28,43 @@ def mint(
 
     It carries all scopes of the application's active subscriptions, or exactly `scopes` where they are given: checking
     those against the subscriptions is the caller's work (`scopes_granted`). Without `client_id` the application itself
-    is the subject, as in a probe.
+    is the subject, as in a probe; `subject` is the person for whom the client acts.
     """
     entitlements = entitlements or entitlements_of(application, environment)
-    subject = client_id or application.public_id
+    client_id = client_id or application.public_id
+    return signed(
+        key_ring(),
+        application=application.public_id,
+        environment=environment,
+        client_id=client_id,
+        subject=subject or client_id,
+        entitlements=entitlements,
+        scope=" ".join(entitlements.scopes if scopes is None else scopes),
+        lifetime=lifetime,
+    )
+
+
+def signed(
+    ring: KeyRing,
+    *,
+    application: str,
+    environment: str,
+    client_id: str,
+    subject: str,
+    entitlements: Entitlements,
+    scope: str,
+    lifetime: int,
+) -> str:
+    """The token itself, of public ids. No query."""
     now = int(time.time())
-    return key_ring().sign(
+    return ring.sign(
         {
             "iss": settings.ISSUER,
             "aud": [settings.GATEWAY_URLS[environment]],
             "sub": subject,
-            "client_id": subject,
-            "app": application.public_id,
-            "scope": " ".join(entitlements.scopes if scopes is None else scopes),
+            "client_id": client_id,
+            "app": application,
+            "scope": scope,
             "jti": secrets.token_hex(16),
             "iat": now,
             "exp": now + lifetime,

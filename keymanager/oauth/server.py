@@ -5,9 +5,11 @@ from oauthlib.oauth2 import BackendApplicationServer
 
 from keymanager import tokens
 
+from .grant_types import CodeGrantType, RefreshGrantType
+
 
 class Server(BackendApplicationServer):
-    """Client credentials only: what an application that acts for itself needs."""
+    """Client credentials for an application that acts for itself; the other grants carry a person."""
 
     def __init__(self, request_validator: object, **kwargs: object) -> None:
         super().__init__(
@@ -15,6 +17,10 @@ class Server(BackendApplicationServer):
             token_generator=kwargs["token_generator"],
             token_expires_in=kwargs["token_expires_in"],
         )
+        self.grant_types["authorization_code"] = CodeGrantType(request_validator)
+        self.grant_types["refresh_token"] = RefreshGrantType(request_validator)
+        # What RFC 7009's hint may say; one that is wrong changes nothing.
+        self.supported_token_types = ("access_token", "refresh_token")
 
 
 def access_token(request: Request) -> str:

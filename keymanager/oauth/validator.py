@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.contrib.auth.hashers import check_password, identify_hasher
-from oauth2_provider.models import Application as OAuthApplication
+from oauth2_provider.models import AbstractApplication, Application as OAuthApplication
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.common import Request
 
@@ -14,6 +14,9 @@ from keymanager.hashers import GeneratedSecretHasher
 from keymanager.models import Credential
 from portal.errors import PorticoError
 
+from . import grants
+from .grant_types import allowed_to
+
 _NOBODYS_SECRET = GeneratedSecretHasher().encode("", "nobody")
 
 
@@ -22,7 +25,9 @@ class Validator(OAuth2Validator):
 
     def authenticate_client(self, request: Request, *args: Any, **kwargs: Any) -> bool:
         """By the Authorization header where there is one, else by the body: one method per request (RFC 6749 2.3)."""
-        if request.headers.get("HTTP_AUTHORIZATION"):
+        if getattr(request, "client_assertion", None) is not None:
+            authenticated = self._authenticate_assertion(request)
+        elif request.headers.get("HTTP_AUTHORIZATION"):
             authenticated = self._authenticate_basic_auth(request)
             authenticated = authenticated and request.client_id in {None, request.client.client_id}
         else:
@@ -30,7 +35,19 @@ class Validator(OAuth2Validator):
         if not isinstance(request.client, OAuthApplication):
             # A client that does not exist costs the same work as one whose secret is wrong.
             self._check_secret("", _NOBODYS_SECRET)
-        return bool(authenticated)
+            return False
+        # A public client proves nothing, whatever it sends; the framework would take its word in the device grant.
+        return bool(authenticated) and request.client.client_type == AbstractApplication.CLIENT_CONFIDENTIAL
+
+    def _authenticate_assertion(self, request: Request) -> bool:
+        """By a signature of the client's own: private_key_jwt (RFC 7523)."""
+        both = request.headers.get("HTTP_AUTHORIZATION") or getattr(request, "client_secret", None)
+        if both or getattr(request, "client_assertion_type", None) != assertions.TYPE:
+            return False
+        client_id = assertions.claimed_client(request.client_assertion)
+        if request.client_id not in {None, client_id} or self._load_application(client_id, request) is None:
+            return False
+        return client_keys.lets_in(request.credential, request.client_assertion)
 
     def _load_application(self, client_id: str | None, request: Request) -> OAuthApplication | None:
         if not client_id or "\0" in client_id:
@@ -73,14 +90,19 @@ class Validator(OAuth2Validator):
         valid = super().validate_bearer_token(token, scopes, request)
         return bool(valid and request.user is not None and request.user.is_active)
 
+    def validate_grant_type(
+        self, client_id: str, grant_type: str, client: Any, request: Request, *args: Any, **kwargs: Any
+    ) -> bool:
+        return grant_type in allowed_to(client)
+
     def revoke_token(
         self, token: str, token_type_hint: str, request: Request, *args: Any, **kwargs: Any
     ) -> None:
-        """RFC 7009: one of our JWTs, or a row of this client. Whatever cannot be revoked is answered like what was."""
+        """RFC 7009: one of our JWTs, or a refresh token of this client. What cannot be revoked is answered like what was."""
+        if grants.revoke_refresh(token=token, credential=request.credential):
+            return
         with suppress(PorticoError):
             actions.revoke_token(token=token, by=None, client=request.credential)
-            return
-        super().revoke_token(token, token_type_hint, request, *args, **kwargs)
 
     def _entitlements(self, request: Request) -> Entitlements:
         # Only what was set here counts: oauthlib's Request also answers attributes with parameters of that name.

@@ -26,7 +26,7 @@ _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 @csrf_exempt
 @require_POST
 @limited
-@sensitive_post_parameters("client_secret")
+@sensitive_post_parameters("client_secret", "code", "code_verifier", "refresh_token")
 def token(request: HttpRequest) -> HttpResponse:
     """An access token for a client that proves itself."""
     if request.META["QUERY_STRING"]:
@@ -73,18 +73,22 @@ def jwks(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def metadata(request: HttpRequest) -> HttpResponse:
-    """RFC 8414, and the same where OpenID Connect clients look: only what works here, so no grant of a person's."""
-    methods = ["client_secret_basic", "client_secret_post"]
+    """RFC 8414, and the same where OpenID Connect clients look: only what works here."""
+    methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
     response = JsonResponse(
         {
             "issuer": settings.ISSUER,
+            "authorization_endpoint": _address("authorize"),
             "token_endpoint": _address("token"),
-            "token_endpoint_auth_methods_supported": methods,
-            "grant_types_supported": ["client_credentials"],
-            "response_types_supported": [],
+            "token_endpoint_auth_methods_supported": [*methods, "none"],
+            "grant_types_supported": ["client_credentials", "authorization_code", "refresh_token"],
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": True,
             "jwks_uri": _address("jwks"),
             "revocation_endpoint": _address("revoke-token"),
-            "revocation_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_methods_supported": [*methods, "none"],
             "introspection_endpoint": _address("introspect"),
             "introspection_endpoint_auth_methods_supported": methods,
             "service_documentation": f"{settings.PORTAL_URL}{reverse('rest-docs')}",

@@ -27,9 +27,15 @@ def test_metadata_tells_the_truth(path, settings, ask, client_of):
         key: value.removeprefix(settings.PORTAL_URL) for key, value in data.items() if isinstance(value, str)
     }
     assert len(Client().get(local["jwks_uri"]).json()["keys"]) == 2
-    assert data["grant_types_supported"] == ["client_credentials"]
-    assert data["response_types_supported"] == []
-    assert "authorization_endpoint" not in data
+    assert data["grant_types_supported"] == ["client_credentials", "authorization_code", "refresh_token"]
+    assert (data["response_types_supported"], data["code_challenge_methods_supported"]) == (
+        ["code"],
+        ["S256"],
+    )
+    assert data["authorization_response_iss_parameter_supported"] is True
+    assert (
+        Client().get(local["authorization_endpoint"]).status_code == 400
+    )  # no client: a page, and nobody is sent on
     token = ask(client_of, path=local["token_endpoint"], grant_type="client_credentials").json()[
         "access_token"
     ]
@@ -41,7 +47,9 @@ def test_metadata_tells_the_truth(path, settings, ask, client_of):
 def test_metadata_methods_work(endpoint, client_of, ask, settings):
     data = Client().get(WELL_KNOWN[0]).json()
     path = data[endpoint].removeprefix(settings.PORTAL_URL)
-    assert data[f"{endpoint}_auth_methods_supported"] == ["client_secret_basic", "client_secret_post"]
+    methods = {"client_secret_basic", "client_secret_post"}
+    assert methods <= set(data[f"{endpoint}_auth_methods_supported"])
+    assert ("none" in data[f"{endpoint}_auth_methods_supported"]) is (endpoint != "introspection_endpoint")
     fields = {"token": "x", "grant_type": "client_credentials"}
     by_post = {"client_id": client_of.credential.public_id, "client_secret": client_of.secret}
     assert ask(client_of, path=path, **fields).status_code == 200

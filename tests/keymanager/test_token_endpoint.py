@@ -174,8 +174,6 @@ def test_api_key_is_no_client(ask, key_of):
     "grant",
     [
         "password",
-        "authorization_code",
-        "refresh_token",
         "implicit",
         "x",
         "urn:ietf:params:oauth:grant-type:device_code",

@@ -1,0 +1,289 @@
+"""Every write about what people let clients do: agree, redeem the code, refresh, end, withdraw.
+
+A refusal is told by an answer, not by an exception from inside the transaction: the trail of a replayed code and the
+end of its family have to be written although the client gets an error.
+"""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from keymanager import signing, tokens
+from keymanager.entitlements import entitlements_of
+from keymanager.models import Consent, Credential, PersonGrant, RefreshToken, RevokedToken
+from keymanager.signals import credential_changed
+from portal.accounts.audit import record
+from portal.accounts.models import User
+from portal.errors import Forbidden
+
+CODE_SECONDS = 60
+REFRESH_SECONDS = 30 * 24 * 3600
+# What a person gives beside the scopes of APIs.
+PERSON_SCOPES: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a client gets for a person. Both texts exist nowhere else."""
+
+    access: str
+    refresh: str
+    scopes: tuple[str, ...]
+    lifetime: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a code or a refresh token was not honoured: a word for the trail, nothing of it for the client."""
+
+    reason: str
+
+
+def open_scopes(credential: Credential) -> tuple[str, ...]:
+    """What a person may give this client now: the scopes of its application's active subscriptions, and their own."""
+    return (*entitlements_of(credential.application, credential.environment).scopes, *PERSON_SCOPES)
+
+
+# ---- consent ------------------------------------------------------------------------------------------------------
+@transaction.atomic
+def agree(*, credential: Credential, scopes: Iterable[str], by: User) -> Consent:
+    """Remember that the person lets the application act for them within `scopes`, beside what they agreed to before."""
+    consent, created = Consent.objects.select_for_update().get_or_create(
+        user=by, application=credential.application, environment=credential.environment
+    )
+    wanted = set(scopes)
+    if created or not wanted <= set(consent.scopes.split()):
+        consent.scopes = " ".join(sorted(wanted | set(consent.scopes.split())))
+        consent.save(update_fields=["scopes"])
+        _trail("consent_given", credential, by, scopes=consent.scopes)
+    return consent
+
+
+def remembered(*, credential: Credential, scopes: Iterable[str], by: User) -> Consent | None:
+    """The consent that covers these scopes already."""
+    consent = Consent.objects.filter(
+        user=by, application=credential.application, environment=credential.environment
+    ).first()
+    return consent if consent and set(scopes) <= set(consent.scopes.split()) else None
+
+
+@transaction.atomic
+def withdraw(*, consent: Consent, by: User) -> None:
+    """End every grant under it. Access tokens that still live are denied at the gateway.
+
+    Raises Forbidden where it is another person's.
+    """
+    if consent.user_id != by.pk:
+        raise Forbidden("A consent is its giver's to withdraw.", remedy=f"Ask {consent.user}.")
+    for grant in consent.grants.select_related("credential__application__team", "consent__user"):
+        end(grant, by=by)
+    record("consent_withdrawn", consent, by=by, team=consent.application.team)
+    consent.delete()
+
+
+@transaction.atomic
+def deny(*, credential: Credential, by: User) -> None:
+    _trail("authorization_denied", credential, by)
+
+
+@transaction.atomic
+def refuse(*, credential: Credential, by: User | None, reason: str) -> None:
+    """Only the trail: a request that was answered with an error."""
+    _trail("authorization_refused", credential, by, reason=reason)
+
+
+# ---- codes --------------------------------------------------------------------------------------------------------
+@transaction.atomic
+def issue_code(
+    *,
+    consent: Consent,
+    credential: Credential,
+    scopes: Iterable[str],
+    redirect_uri: str,
+    code_challenge: str,
+    nonce: str,
+    by: User,
+) -> str:
+    """An authorization code, good once, for CODE_SECONDS. Only its hash is kept."""
+    code = secrets.token_urlsafe(32)
+    PersonGrant.objects.create(
+        consent=consent,
+        credential=credential,
+        scopes=" ".join(scopes),
+        code_hash=_hash(code),
+        code_expires_at=timezone.now() + timedelta(seconds=CODE_SECONDS),
+        redirect_uri=redirect_uri,
+        code_challenge=code_challenge,
+        nonce=nonce,
+        signed_in_at=by.last_login or timezone.now(),
+    )
+    _trail("authorization_code_issued", credential, by, scopes=" ".join(scopes))
+    return code
+
+
+@transaction.atomic
+def redeem_code(*, code: str, credential: Credential, redirect_uri: str, verifier: str) -> Tokens | Refused:
+    """The first tokens of a grant. A code that comes twice ends the grant (RFC 6749 4.1.2, RFC 9700 4.2)."""
+    grant = _grants().filter(code_hash=_hash(code)).first()
+    if grant is None:
+        refused = "unknown"
+    elif grant.credential_id != credential.pk:
+        refused = "another client's"
+    elif grant.redeemed_at is not None:
+        refused = "replayed"
+        end(grant, by=None)
+    elif grant.redirect_uri != redirect_uri:
+        refused = "redirect_uri"
+    elif not secrets.compare_digest(grant.code_challenge.encode(), _s256(verifier).encode()):
+        refused = "code_verifier"
+    else:
+        refused = _over(grant, grant.code_expires_at)
+    if refused or grant is None:
+        _trail("authorization_code_refused", credential, None, reason=refused)
+        return Refused(refused)
+    grant.redeemed_at = timezone.now()
+    grant.save(update_fields=["redeemed_at"])
+    _trail("authorization_code_redeemed", credential, grant.consent.user)
+    return _issue(grant, tuple(grant.scopes.split()))
+
+
+# ---- refresh tokens -----------------------------------------------------------------------------------------------
+@transaction.atomic
+def refresh(*, token: str, credential: Credential, scopes: Iterable[str] | None) -> Tokens | Refused:
+    """New tokens for one refresh token, which is used up. One that comes again ends its family (RFC 9700 4.14.2).
+
+    `scopes` may narrow the access token (None: all that were granted); the grant keeps what it has.
+    """
+    row, refused = _refresh_token(token, credential)
+    if (
+        row is not None
+        and not refused
+        and scopes is not None
+        and not set(scopes) <= set(row.grant.scopes.split())
+    ):
+        return Refused("scope")
+    if refused or row is None:
+        _trail("refresh_refused", credential, None, reason=refused)
+        return Refused(refused)
+    row.used_at = timezone.now()
+    row.save(update_fields=["used_at"])
+    _trail("token_refreshed", credential, row.grant.consent.user)
+    return _issue(row.grant, tuple(row.grant.scopes.split() if scopes is None else scopes))
+
+
+@transaction.atomic
+def revoke_refresh(*, token: str, credential: Credential) -> bool:
+    """RFC 7009: end the family of the client's own refresh token. False where it is none."""
+    row = RefreshToken.objects.filter(token_hash=_hash(token), grant__credential=credential).first()
+    if row is None:
+        return False
+    grant = _grants().get(pk=row.grant_id)
+    if grant.ended_at is None:
+        end(grant, by=None)
+        _trail("refresh_revoked", credential, None)
+    return True
+
+
+def end(grant: PersonGrant, *, by: User | None) -> None:
+    """No more tokens for it, and its living access tokens go on the gateway's deny list. Runs in the caller's transaction."""
+    now = timezone.now()
+    if grant.ended_at is None:
+        grant.ended_at = now
+        grant.save(update_fields=["ended_at"])
+    for row in grant.refresh_tokens.filter(access_expires_at__gt=now):
+        _, created = RevokedToken.objects.get_or_create(
+            jti=row.jti,
+            defaults={"credential": grant.credential, "expires_at": row.access_expires_at, "by": by},
+        )
+        if created:
+            _trail("token_revoked", grant.credential, by, jti=row.jti)
+            credential_changed.send(
+                sender=Credential, instance=grant.credential, event="token_revoked", by=by
+            )
+
+
+def forget_ended() -> None:
+    """Delete the grants that can answer nothing any more: ended, never redeemed, or silent past every refresh token."""
+    now = timezone.now()
+    day = now - timedelta(days=1)
+    PersonGrant.objects.filter(ended_at__lt=now - timedelta(seconds=REFRESH_SECONDS)).delete()
+    PersonGrant.objects.filter(redeemed_at=None, code_expires_at__lt=day).delete()
+    PersonGrant.objects.filter(redeemed_at__lt=day).exclude(refresh_tokens__expires_at__gt=now).delete()
+
+
+# ---- shared -------------------------------------------------------------------------------------------------------
+def _issue(grant: PersonGrant, scopes: Iterable[str]) -> Tokens:
+    """Tokens of the grant, within what the application's subscriptions still open."""
+    credential = grant.credential
+    entitlements = entitlements_of(credential.application, credential.environment)
+    allowed = {*entitlements.scopes, *PERSON_SCOPES}
+    granted = tuple(scope for scope in scopes if scope in allowed)
+    access = tokens.mint(
+        application=credential.application,
+        environment=credential.environment,
+        client_id=credential.public_id,
+        subject=grant.consent.user.public_id,
+        entitlements=entitlements,
+        scopes=granted,
+    )
+    claims = signing.verify(access)
+    text = secrets.token_urlsafe(32)
+    RefreshToken.objects.create(
+        grant=grant,
+        token_hash=_hash(text),
+        expires_at=timezone.now() + timedelta(seconds=REFRESH_SECONDS),
+        jti=claims["jti"],
+        access_expires_at=datetime.fromtimestamp(claims["exp"], tz=UTC),
+    )
+    return Tokens(access, text, granted, settings.ACCESS_TOKEN_SECONDS)
+
+
+def _refresh_token(token: str, credential: Credential) -> tuple[RefreshToken | None, str]:
+    """The row, locked with its family, and why it is refused: "" where it is good."""
+    found = RefreshToken.objects.filter(token_hash=_hash(token)).values_list("grant_id", flat=True).first()
+    if found is None:
+        return None, "unknown"
+    grant = _grants().get(pk=found)
+    row = RefreshToken.objects.get(token_hash=_hash(token))
+    row.grant = grant
+    if grant.credential_id != credential.pk:
+        return row, "another client's"
+    if row.used_at is not None:
+        end(grant, by=None)
+        return row, "reused"
+    return row, _over(grant, row.expires_at)
+
+
+def _over(grant: PersonGrant, expires_at: datetime) -> str:
+    if grant.ended_at is not None:
+        return "ended"
+    if expires_at <= timezone.now():
+        return "expired"
+    return "" if grant.consent.user.is_active else "person"
+
+
+def _grants() -> QuerySet[PersonGrant]:
+    return PersonGrant.objects.select_for_update(of=("self",)).select_related(
+        "credential__application__team", "consent__user"
+    )
+
+
+def _trail(event: str, credential: Credential, by: User | None, **data: object) -> None:
+    record(event, credential, by=by, team=credential.application.team, **data)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _s256(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
