@@ -24,8 +24,8 @@ BUSY_SECONDS = 1
 BUSY_ATTEMPTS = 120
 # A full sync of a very large cluster may take minutes; one that runs longer is stuck.
 FULL_SYNC_SECONDS = 900
-# Seconds after which a worker looks whether other tasks want a turn: a full sync waits for so much, not for a long queue.
-TURN_SECONDS = 0.5
+# Seconds after which a worker lets other tasks have a turn: a full sync waits for so much, not for a long queue.
+TURN_SECONDS = 1.0
 
 
 @shared_task(
@@ -68,11 +68,8 @@ def carry_changes() -> None:
         for change in taken:
             _carry(change)
         if time.monotonic() > until:
-            # Ending without need costs a second: a worker that was full learns of new tasks only then.
-            if broker.waiting().keys() - {carry_changes.name}:
-                wake_carriers()
-                return
-            until = time.monotonic() + TURN_SECONDS
+            wake_carriers()
+            return
 
 
 def _withdraw(taken: list[Change]) -> list[Change]:

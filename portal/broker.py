@@ -1,7 +1,11 @@
-"""kombu's transport over Postgres, with one repair: a lost connection must not cost a worker its place for a task.
+"""kombu's transport over Postgres, with two repairs.
 
-kombu 5.7 counts a message as under way until it is acknowledged, and forgets to stop counting where that fails. After
-as many failures as the worker may hold messages it takes no more, for ever, although its connection is back.
+A lost connection must not cost a worker its place for a task. kombu 5.7 counts a message as under way until it is
+acknowledged, and forgets to stop counting where that fails. After as many failures as the worker may hold messages it
+takes no more, for ever, although its connection is back.
+
+A worker that was full must learn that it is not any more. The notification of a task that came meanwhile is spent by
+then, and without it the worker looks only with its next poll, after a second.
 """
 
 import psycopg
@@ -18,14 +22,29 @@ class Channel(pgmq.Channel):
 
         A message that could not be acknowledged comes again after the visibility timeout: tasks may run twice.
         """
+        full = not self.qos.can_consume()
         for attempt in range(1, ATTEMPTS + 1):
             try:
+                queue = self._queue_of(delivery_tag)
                 super().basic_ack(delivery_tag, multiple)  # type: ignore[no-untyped-call]
+                if full and queue:
+                    self._wake(queue)
                 return
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 if attempt == ATTEMPTS:
                     virtual.Channel.basic_ack(self, delivery_tag)
                     raise
+
+    def _queue_of(self, delivery_tag: str) -> str:
+        try:
+            return str(self.qos.get(delivery_tag).delivery_info.get("pgmq_queue") or "")
+        except KeyError:
+            return ""
+
+    def _wake(self, queue: str) -> None:
+        """As if a task had just come."""
+        with self.pgmq.pool.connection() as connection:
+            connection.execute("SELECT pg_notify(%s, '')", [f"pgmq.q_{queue}.INSERT"])
 
 
 class Transport(pgmq.Transport):

@@ -388,7 +388,14 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
 CELERY_BROKER_URL = env_str("CELERY_BROKER_URL", DATABASE_URL.replace("postgresql://", "pgmq://", 1))
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     # 60 s is above the longest task: a task whose worker died is delivered again then.
-    {"init_extension": False, "use_notify": True, "wait_time_seconds": 0, "visibility_timeout": 60}
+    {
+        "init_extension": False,
+        "use_notify": True,
+        # Not one notification in 250 ms, as it is left alone: every further task would wait for the next poll, a second.
+        "notify_throttle_interval_ms": 0,
+        "wait_time_seconds": 0,
+        "visibility_timeout": 60,
+    }
     if CELERY_BROKER_URL.startswith("pgmq")
     else {}
 )
@@ -403,6 +410,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "full-sync": {"task": "apis.tasks.full_sync", "schedule": 300.0},
     "clear-tokens": {"task": "keymanager.tasks.clear_expired", "schedule": 3600.0},
     "retire-credentials": {"task": "keymanager.tasks.retire_due", "schedule": 15.0},
+    "remind-expiring": {"task": "keymanager.tasks.remind_expiring", "schedule": 3600.0},
     "rotate-signing-keys": {"task": "keymanager.tasks.rotate_signing_keys", "schedule": 300.0},
     "clear-failed-tries": {"task": "portal.accounts.tasks.clear_failed_tries", "schedule": 3600.0},
     "prune-receipts": {"task": "gateway.tasks.prune", "schedule": 86400.0},
