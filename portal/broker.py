@@ -8,6 +8,8 @@ A worker that was full must learn that it is not any more. The notification of a
 then, and without it the worker looks only with its next poll, after a second.
 """
 
+from contextlib import suppress
+
 import psycopg
 from django.db import connection
 from kombu.transport import TRANSPORT_ALIASES, pgmq, virtual
@@ -22,18 +24,18 @@ class Channel(pgmq.Channel):
 
         A message that could not be acknowledged comes again after the visibility timeout: tasks may run twice.
         """
-        full = not self.qos.can_consume()
+        full, queue = not self.qos.can_consume(), self._queue_of(delivery_tag)
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                queue = self._queue_of(delivery_tag)
                 super().basic_ack(delivery_tag, multiple)  # type: ignore[no-untyped-call]
-                if full and queue:
-                    self._wake(queue)
-                return
+                break
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 if attempt == ATTEMPTS:
                     virtual.Channel.basic_ack(self, delivery_tag)
                     raise
+
+        if full and queue:
+            self._wake(queue)
 
     def _queue_of(self, delivery_tag: str) -> str:
         try:
@@ -42,8 +44,8 @@ class Channel(pgmq.Channel):
             return ""
 
     def _wake(self, queue: str) -> None:
-        """As if a task had just come."""
-        with self.pgmq.pool.connection() as connection:
+        """As if a task had just come. Without it one waits for the next poll, no more."""
+        with suppress(psycopg.Error), self.pgmq.pool.connection() as connection:
             connection.execute("SELECT pg_notify(%s, '')", [f"pgmq.q_{queue}.INSERT"])
 
 
