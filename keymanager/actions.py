@@ -7,14 +7,8 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from oauth2_provider.models import (
-    AbstractApplication,
-    AccessToken,
-    Application as OAuthApplication,
-    set_token_value,
-)
+from oauth2_provider.models import AccessToken, set_token_value
 
-from apis.models import Environment
 from portal.accounts.audit import record
 from portal.accounts.models import User
 from portal.accounts.roles import Permission, can, check
@@ -22,13 +16,16 @@ from portal.errors import Conflict, Forbidden, Invalid, NotFound
 from portal.locks import transaction_lock
 from subscriptions.models import Application
 
-from . import keys, signing, tokens
+from . import drafts, keys, ranges, signing, tasks, tokens
 from .models import Credential, CredentialKind, CredentialStatus, PersonalToken, RevokedToken, SigningKey
 from .signals import credential_changed
 
 # Seconds for which the old credential goes on working beside its replacement.
 OVERLAPS = {0: "Stop it now", 900: "15 minutes", 3600: "1 hour", 86_400: "24 hours", 604_800: "7 days"}
-LIVE_CREDENTIALS_MAX = 50
+# Days of silence after which a retiring one ends before its deadline.
+SILENCES = {1: "1 day", 2: "2 days", 3: "3 days", 5: "5 days"}
+# Days before a credential expires on which its team is reminded.
+REMINDERS = (30, 7, 1)
 PERSONAL_TOKENS_MAX = 50
 PERSONAL_TOKEN_DAYS_MAX = 365
 
@@ -50,59 +47,117 @@ class IssuedToken(NamedTuple):
 # ---- credentials --------------------------------------------------------------------------------------------------
 @transaction.atomic
 def issue_client(
-    *, application: Application, environment: str, name: str, by: User, expires_at: datetime | None = None
+    *,
+    application: Application,
+    environment: str,
+    name: str,
+    by: User,
+    expires_at: datetime | None = None,
+    redirect_uris: Iterable[str] = (),
+    public: bool = False,
 ) -> Issued:
-    """An OAuth client of the application. Its client_id is the credential's public id."""
+    """An OAuth client of the application. Its client_id is the credential's public id.
+
+    With redirect URIs it may sign people in. A public one keeps no secret, so none is made: `secret` is empty.
+    """
     application = _checked_application(application, by)
-    issued = _new_client(application, environment=environment, name=name, by=by, expires_at=expires_at)
-    _announce(issued.credential, "issued", by, environment=environment, kind=issued.credential.kind)
+    credential = drafts.draft(
+        application=application, environment=environment, name=name, by=by, expires_at=expires_at
+    )
+    secret = drafts.save_as_client(credential, redirect_uris=redirect_uris, public=public)
+    issued = Issued(credential, secret)
+    _announce(credential, "issued", by, environment=environment, kind=credential.kind)
     return issued
 
 
 @transaction.atomic
 def issue_key(
-    *, application: Application, environment: str, name: str, by: User, expires_at: datetime | None = None
+    *,
+    application: Application,
+    environment: str,
+    name: str,
+    by: User,
+    expires_at: datetime | None = None,
+    allowed_apis: Iterable[str] = (),
+    allowed_ranges: Iterable[str] = (),
 ) -> Issued:
-    """An API key of the application."""
+    """An API key of the application, for the APIs of these slugs (none: all of its own) from these networks (none: any).
+
+    Raises Invalid for an API without a live subscription and for what is no network in CIDR notation.
+    """
     application = _checked_application(application, by)
-    issued = _new_key(application, environment=environment, name=name, by=by, expires_at=expires_at)
-    _announce(issued.credential, "issued", by, environment=environment, kind=issued.credential.kind)
+    credential = drafts.draft(
+        application=application, environment=environment, name=name, by=by, expires_at=expires_at
+    )
+    apis, networks = drafts.subscribed_apis(application, allowed_apis), ranges.parse(allowed_ranges)
+    issued = Issued(credential, drafts.save_as_key(credential, apis=apis, ranges=networks))
+    _announce(
+        credential,
+        "issued",
+        by,
+        environment=environment,
+        kind=credential.kind,
+        apis=sorted(api.slug for api in apis),
+        ranges=networks,
+    )
     return issued
 
 
 @transaction.atomic
-def rotate(*, credential: Credential, overlap: int, by: User) -> Issued:
+def rotate(*, credential: Credential, overlap: int, by: User, silent_days: int | None = None) -> Issued:
     """Replace a credential; the old one works for `overlap` seconds more, one of `OVERLAPS`.
 
-    The replacement of an OAuth client is a client with an id of its own, so that ending the old one also ends every
-    token it got. See docs/decisions/rotation.md.
+    With `silent_days`, one of `SILENCES`, it ends earlier, once its last use is that long ago. The replacement has the
+    limits of the old one. That of an OAuth client is a client with an id of its own, so that ending the old one also
+    ends every token it got. See docs/decisions/0006-rotation-makes-a-new-credential.md.
 
     Raises:
         Conflict: it is retiring or revoked already.
-        Invalid: no such overlap.
+        Invalid: no such overlap, or a silence that is not shorter than it.
     """
-    if overlap not in OVERLAPS:
-        raise Invalid(f"The overlap is one of {', '.join(map(str, OVERLAPS))} seconds.", field="overlap")
+    _check_overlap(overlap, silent_days)
     application = _checked_application(credential.application, by)
     old = _locked(credential)
     now = timezone.now()
     if overlap:
         old.move_to(CredentialStatus.RETIRING)
-        old.retires_at = now + timedelta(seconds=overlap)
+        old.retires_at, old.silent_days = now + timedelta(seconds=overlap), silent_days
     else:
         old.move_to(CredentialStatus.REVOKED)
         old.revoked_at = now
-    old.save(update_fields=["status", "retires_at", "revoked_at"])
-    expires_at = now + (old.expires_at - old.created_at) if old.expires_at else None
-    make = _new_client if old.kind == CredentialKind.OAUTH_CLIENT else _new_key
-    issued = make(
-        application, environment=old.environment, name=old.name, by=by, expires_at=expires_at, replaces=old
+    old.save(update_fields=["status", "retires_at", "silent_days", "revoked_at"])
+    new = drafts.draft(
+        application=application,
+        environment=old.environment,
+        name=old.name,
+        by=by,
+        expires_at=now + (old.expires_at - old.created_at) if old.expires_at else None,
+        replaces=old,
     )
-    _announce(
-        old, "rotated" if overlap else "revoked", by, overlap=overlap, replaced_by=issued.credential.public_id
-    )
-    _announce(issued.credential, "issued", by, replaces=old.public_id)
+    if old.kind == CredentialKind.OAUTH_CLIENT:
+        issued = Issued(new, drafts.save_as_client(new))
+    else:
+        apis = list(old.allowed_apis.all())
+        issued = Issued(new, drafts.save_as_key(new, apis=apis, ranges=old.allowed_ranges))
+    what = "rotated" if overlap else "revoked"
+    _announce(old, what, by, overlap=overlap, silent_days=silent_days, replaced_by=new.public_id)
+    _announce(new, "issued", by, replaces=old.public_id)
     return issued
+
+
+def _check_overlap(overlap: int, silent_days: int | None) -> None:
+    if overlap not in OVERLAPS:
+        raise Invalid(f"The overlap is one of {', '.join(map(str, OVERLAPS))} seconds.", field="overlap")
+    if silent_days is None:
+        return
+    if silent_days not in SILENCES:
+        raise Invalid(f"The silence is one of {', '.join(map(str, SILENCES))} days.", field="silent_days")
+    if silent_days * 86_400 >= overlap:
+        raise Invalid(
+            f"The old one ends after {OVERLAPS[overlap] if overlap else 'no time'}, before it could be silent that long.",
+            remedy="Choose a longer overlap, or no silence.",
+            field="silent_days",
+        )
 
 
 @transaction.atomic
@@ -119,15 +174,29 @@ def revoke(*, credential: Credential, by: User, reason: str = "") -> Credential:
 
 @transaction.atomic
 def retire(*, credential: Credential) -> Credential:
-    """End a credential whose overlap is over. Doing it twice changes nothing."""
+    """End a credential whose overlap is over, by its deadline or its silence. Doing it twice changes nothing."""
     credential = _locked(credential)
-    due = credential.retires_at is not None and credential.retires_at <= timezone.now()
-    if credential.status == CredentialStatus.RETIRING and due:
+    if credential.overlap_over:
+        silent = credential.usable
         credential.move_to(CredentialStatus.REVOKED)
         credential.revoked_at = timezone.now()
         credential.save(update_fields=["status", "revoked_at"])
-        _announce(credential, "retired", None)
+        note = f"Unused for {credential.silent_days} days." if silent else ""
+        _announce(credential, "retired", None, note=note)
     return credential
+
+
+@transaction.atomic
+def remind(*, credential: Credential) -> None:
+    """Mail the team that the credential expires, where one of `REMINDERS` is due and neither it nor a later one was sent."""
+    credential = _locked(credential)
+    days = credential.reminder_due(REMINDERS)
+    if days is None:
+        return
+    credential.reminded_days = days
+    credential.save(update_fields=["reminded_days"])
+    record("credential_expiry_reminded", credential, by=None, team=credential.application.team, days=days)
+    tasks.send_reminder.delay_on_commit(credential.public_id)
 
 
 # ---- access tokens ------------------------------------------------------------------------------------------------
@@ -227,7 +296,7 @@ def issue_personal_token(*, by: User, name: str, scopes: list[str], days: int) -
     set_token_value(row, text)
     row.save()
     token = PersonalToken.objects.create(
-        user=by, access_token=row, name=_name(name), prefix=keys.prefix_of(text)
+        user=by, access_token=row, name=drafts.checked_name(name), prefix=keys.prefix_of(text)
     )
     record("personal_token_issued", token, by=by, scopes=row.scope, days=days)
     return IssuedToken(token, text)
@@ -296,84 +365,6 @@ def _locked(credential: Credential) -> Credential:
         .select_related("application__team")
         .get(pk=credential.pk)
     )
-
-
-def _new_client(
-    application: Application,
-    *,
-    environment: str,
-    name: str,
-    by: User,
-    expires_at: datetime | None,
-    replaces: Credential | None = None,
-) -> Issued:
-    credential = _draft(application, environment, name, by, expires_at, replaces)
-    secret = keys.new_client_secret()
-    credential.kind = CredentialKind.OAUTH_CLIENT
-    credential.oauth_application = OAuthApplication.objects.create(
-        client_id=credential.public_id,
-        client_secret=secret,  # hashed by the field before it is written
-        client_type=AbstractApplication.CLIENT_CONFIDENTIAL,
-        authorization_grant_type=AbstractApplication.GRANT_CLIENT_CREDENTIALS,
-        name=f"{application.public_id} {environment}",
-    )
-    credential.save()
-    return Issued(credential, secret)
-
-
-def _new_key(
-    application: Application,
-    *,
-    environment: str,
-    name: str,
-    by: User,
-    expires_at: datetime | None,
-    replaces: Credential | None = None,
-) -> Issued:
-    credential = _draft(application, environment, name, by, expires_at, replaces)
-    key = keys.new_api_key(environment)
-    credential.kind = CredentialKind.API_KEY
-    credential.prefix, credential.key_hash = keys.prefix_of(key), keys.key_hash(key)
-    credential.save()
-    return Issued(credential, key)
-
-
-def _draft(
-    application: Application,
-    environment: str,
-    name: str,
-    by: User,
-    expires_at: datetime | None,
-    replaces: Credential | None,
-) -> Credential:
-    if environment not in Environment.values:
-        raise Invalid(
-            f"There is no environment {environment!r}.",
-            remedy="Use production or sandbox.",
-            field="environment",
-        )
-    if expires_at is not None and expires_at <= timezone.now():
-        raise Invalid("It would have expired already.", remedy="Give a time to come.", field="expires_at")
-    if application.credentials.live().count() >= LIVE_CREDENTIALS_MAX:
-        raise Conflict(
-            f"{application} has {LIVE_CREDENTIALS_MAX} credentials already.",
-            remedy="Revoke one that you no longer use.",
-        )
-    return Credential(
-        application=application,
-        environment=environment,
-        name=_name(name),
-        created_by=by,
-        expires_at=expires_at,
-        replaces=replaces,
-    )
-
-
-def _name(name: str) -> str:
-    name = name.strip()
-    if not 1 <= len(name) <= 120:
-        raise Invalid("A name has 1 to 120 characters.", field="name")
-    return name
 
 
 def _announce(credential: Credential, event: str, by: User | None, *, note: str = "", **data: object) -> None:

@@ -13,6 +13,8 @@ from apis.first_call import PLACEHOLDER, easiest
 from apis.models import ApiType, ApiVersion
 from subscriptions.models import Application, Subscription
 
+from .models import Credential
+
 _SHOWN = 3
 _OPERATIONS_READ = 200
 
@@ -31,10 +33,12 @@ def token_calls(*, token: str, application: Application, environment: str, scope
     return _calls(versions, environment, f"Authorization: Bearer {token}", set(scopes))
 
 
-def key_calls(*, key: str, application: Application, environment: str) -> list[Call]:
-    """The same for an API key, which needs no scopes."""
-    versions = _versions(application, environment).filter(security__api_key=True)
-    return _calls(versions, environment, f"x-api-key: {key}", None)
+def key_calls(*, key: str, credential: Credential) -> list[Call]:
+    """The same for an API key, which needs no scopes but may be for some APIs only."""
+    versions = _versions(credential.application, credential.environment).filter(security__api_key=True)
+    if allowed := list(credential.allowed_apis.all()):
+        versions = versions.filter(api__in=allowed)
+    return _calls(versions, credential.environment, f"x-api-key: {key}", None)
 
 
 def token_request(*, client_id: str, secret: str) -> str:

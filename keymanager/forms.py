@@ -7,11 +7,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from apis.models import Environment
-from subscriptions.models import Application
+from portal.errors import Invalid
+from subscriptions.models import Application, Subscription
 
-from .actions import OVERLAPS, PERSONAL_TOKEN_DAYS_MAX
+from . import ranges
+from .actions import OVERLAPS, PERSONAL_TOKEN_DAYS_MAX, SILENCES
 from .entitlements import entitlements_of
 from .models import Credential, CredentialKind
+from .oauth.redirects import checked as checked_redirect_uris
 
 EXPIRIES = {"365": "In a year", "90": "In 90 days", "30": "In 30 days", "never": "Never"}
 LIFETIMES = {
@@ -48,12 +51,88 @@ class NewCredentialForm(forms.Form):
         }
 
 
+class NewKeyForm(NewCredentialForm):
+    allowed_apis = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        label="Only these APIs",
+        help_text="None chosen: all that the application is subscribed to, and those it will be.",
+    )
+    allowed_ranges = forms.CharField(
+        required=False,
+        max_length=4000,
+        label="Only from these networks",
+        help_text="One in each line, like 203.0.113.0/24 or 2001:db8::/32. None: from anywhere.",
+        widget=forms.Textarea(attrs={"rows": 3, "class": "in m", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, application: Application, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        live = Subscription.objects.filter(application=application, status__in=Subscription.LIVE)
+        apis = live.order_by("api__name").values_list("api__slug", "api__name")
+        self.fields["allowed_apis"].choices = list(apis)  # type: ignore[attr-defined]
+
+    def clean_allowed_ranges(self) -> list[str]:
+        try:
+            return ranges.parse(self.cleaned_data["allowed_ranges"].replace(",", " ").split())
+        except Invalid as invalid:
+            raise forms.ValidationError(f"{invalid.message} {invalid.remedy}") from None
+
+    def arguments(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        limits = {name: data[name] for name in ("allowed_apis", "allowed_ranges")}
+        return {**super().arguments(), **limits}
+
+
+class NewClientForm(NewCredentialForm):
+    redirect_uris = forms.CharField(
+        required=False,
+        max_length=6000,
+        label="Redirect URIs",
+        help_text="Where people return after they sign in, one in each line. None: nobody signs in through it.",
+        widget=forms.Textarea(attrs={"rows": 3, "class": "in m", "spellcheck": "false"}),
+    )
+    public = forms.BooleanField(
+        required=False,
+        label="It cannot keep a secret",
+        help_text="An app in a browser, on a phone or on a desk. It gets no secret, and tokens for people only.",
+    )
+
+    def clean_redirect_uris(self) -> list[str]:
+        try:
+            return checked_redirect_uris(self.cleaned_data["redirect_uris"].split())
+        except Invalid as invalid:
+            raise forms.ValidationError(f"{invalid.message} {invalid.remedy}") from None
+
+    def arguments(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        return {**super().arguments(), "redirect_uris": data["redirect_uris"], "public": data["public"]}
+
+
 def _in_days(days: str) -> datetime | None:
     return None if days == "never" else timezone.now() + timedelta(days=int(days))
 
 
 class RotateForm(forms.Form):
     overlap = forms.TypedChoiceField(choices=OVERLAPS.items(), coerce=int, initial=3600, label="Overlap")
+    silent_days = forms.TypedChoiceField(
+        choices=[
+            ("", "At the end of the overlap only"),
+            *((days, f"Unused for {label}") for days, label in SILENCES.items()),
+        ],
+        coerce=int,
+        empty_value=None,
+        required=False,
+        label="End the old one earlier",
+        help_text="Counted from now or from its last use, whichever is later. One never seen in use is left to the end.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        silent = data.get("silent_days")
+        if silent and silent * 86_400 >= data.get("overlap", 0):
+            self.add_error("silent_days", "Choose a longer overlap: this one is over before that.")
+        return data
 
 
 class RevokeForm(forms.Form):

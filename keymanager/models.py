@@ -1,6 +1,7 @@
 """What proves identity at the gateway."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -16,9 +17,8 @@ from portal.ids import new_id
 from portal.transitions import HasStatus
 from subscriptions.models import Application
 
-from .querysets import CredentialQuerySet, PersonalTokenQuerySet, SigningKeyQuerySet
 from .oauth.models import Consent, PersonGrant, RefreshToken
-
+from .querysets import CredentialQuerySet, PersonalTokenQuerySet, SigningKeyQuerySet
 
 __all__ = [
     "Consent",
@@ -31,6 +31,7 @@ __all__ = [
     "RevokedToken",
     "SigningKey",
 ]
+
 
 def _credential_id() -> str:
     return new_id("cred")
@@ -136,6 +137,45 @@ class Credential(HasStatus):
             and self.retires_at <= timezone.now()
         )
         return self.status != CredentialStatus.REVOKED and not retired and not self.expired
+
+    @property
+    def state(self) -> str:
+        """What status, overlap and expiry come to now: working, overlap, expired or revoked."""
+        if self.expired and self.status != CredentialStatus.REVOKED:
+            return "expired"
+        if not self.usable:
+            return "revoked"
+        return "overlap" if self.status == CredentialStatus.RETIRING else "working"
+
+    @property
+    def overlap_over(self) -> bool:
+        """Retiring, and past the deadline or unused for the time that its owner chose since it was replaced.
+
+        One that was never seen in use lives to the deadline: that nobody uses it is not known.
+        """
+        if self.status != CredentialStatus.RETIRING:
+            return False
+        if not self.usable:
+            return True
+        if self.silent_days is None or self.last_used_at is None:
+            return False
+        since = max([self.last_used_at, *(row.created_at for row in self.replaced_by.all())])
+        return since + timedelta(days=self.silent_days) <= timezone.now()
+
+    def reminder_due(self, reminders: Iterable[int]) -> int | None:
+        """The least of `reminders`, days before expiry, that has been reached and not been sent, nor a lesser one.
+
+        One that falls within the first day of its life tells its maker nothing new.
+        """
+        if self.status != CredentialStatus.ACTIVE or self.expires_at is None or self.expired:
+            return None
+        left, life = self.expires_at - timezone.now(), self.expires_at - self.created_at
+        reached = [
+            days for days in reminders if left <= timedelta(days=days) and life > timedelta(days=days + 1)
+        ]
+        days = min(reached, default=None)
+        sent = self.reminded_days
+        return days if days is not None and (sent is None or days < sent) else None
 
     @property
     def label(self) -> str:

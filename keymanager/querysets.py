@@ -32,6 +32,17 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
         """Not revoked; what still counts against an application's limit."""
         return self.exclude(status="revoked")
 
+    def expiring(self, *, days: int) -> Self:
+        """Active ones, of applications that are not deleted, that expire within so many days."""
+        now = timezone.now()
+        soon = self.filter(status="active", expires_at__gt=now, expires_at__lte=now + timedelta(days=days))
+        return soon.filter(application__deleted_at__isnull=True)
+
+    def unused(self, *, days: int) -> Self:
+        """Not seen in use for so many days, and at least that old."""
+        since = timezone.now() - timedelta(days=days)
+        return self.filter(Q(last_used_at__lt=since) | Q(last_used_at__isnull=True, created_at__lt=since))
+
     def visible_to(self, user: Viewer) -> Self:
         """Credentials of the person's teams' applications; an admin sees all."""
         if not user.is_authenticated:

@@ -4,25 +4,62 @@ from datetime import timedelta
 
 from celery import shared_task
 from django.conf import settings
+from django.core.mail import send_mail
+from django.db.models import Q
+from django.template.loader import render_to_string
 from django.utils import timezone
 from oauth2_provider.models import clear_expired as clear_framework_tokens
 
+from portal.accounts.models import TeamRole
 from portal.errors import Conflict
 from portal.locks import advisory_lock
 
-from . import actions, signing
+from . import signing
 from .models import Credential, CredentialStatus, RevokedToken, SigningKey
+from .oauth import grants
 
 
 @shared_task
 def retire_due() -> None:
-    """End the credentials whose overlap is over."""
+    """End the credentials whose overlap is over, by deadline or by silence."""
+    from . import actions  # noqa: PLC0415  actions enqueue a task of this module
+
     with advisory_lock("retire_due") as acquired:
         if not acquired:
             return
-        due = Credential.objects.filter(status=CredentialStatus.RETIRING, retires_at__lte=timezone.now())
-        for credential in due:
-            actions.retire(credential=credential)
+        retiring = Credential.objects.filter(status=CredentialStatus.RETIRING).prefetch_related("replaced_by")
+        for credential in retiring:
+            if credential.overlap_over:
+                actions.retire(credential=credential)
+
+
+@shared_task
+def remind_expiring() -> None:
+    """Remind teams of credentials that expire soon; each reminder is sent once, however often this runs."""
+    from . import actions  # noqa: PLC0415  actions enqueue a task of this module
+
+    with advisory_lock("remind_expiring") as acquired:
+        if not acquired:
+            return
+        for credential in Credential.objects.expiring(days=max(actions.REMINDERS)).iterator():
+            if credential.reminder_due(actions.REMINDERS) is not None:
+                actions.remind(credential=credential)
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=60, max_retries=5)
+def send_reminder(public_id: str) -> None:
+    """Mail the maintainers of the credential's team when it expires."""
+    credential = Credential.objects.select_related("application__team").filter(public_id=public_id).first()
+    if credential is None or not credential.usable or credential.expires_at is None:
+        return
+    runners = Q(memberships__role__in=[TeamRole.OWNER, TeamRole.MAINTAINER])
+    people = credential.application.team.members.filter(runners, is_active=True)
+    to = list(people.values_list("email", flat=True).distinct())
+    if not to:
+        return
+    context = {"credential": credential, "url": f"{settings.PORTAL_URL}{credential.get_absolute_url()}"}
+    subject = " ".join(render_to_string("keymanager/mail/expires_subject.txt", context).split())
+    send_mail(subject, render_to_string("keymanager/mail/expires.txt", context), None, to)
 
 
 @shared_task
@@ -34,11 +71,14 @@ def clear_expired() -> None:
         # A minute later than need be: the gateway's clock may be behind.
         RevokedToken.objects.filter(expires_at__lt=timezone.now() - timedelta(seconds=60)).delete()
         clear_framework_tokens()
+        grants.forget_ended()
 
 
 @shared_task
 def rotate_signing_keys() -> None:
     """Rotate when the active key has signed for SIGNING_KEY_DAYS, or is not of SIGNING_ALGORITHM."""
+    from . import actions  # noqa: PLC0415  actions enqueue a task of this module
+
     with advisory_lock("rotate_signing_keys") as acquired:
         if not acquired:
             return

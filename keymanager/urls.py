@@ -1,12 +1,14 @@
 from django.urls import include, path
 
-from .views import credentials, personal, signing_keys, tokens
+from .views import credentials, inventory, personal, signing_keys, tokens
 
 app_name = "keymanager"
 urlpatterns = [
     path("applications/<str:public_id>/new-client/", credentials.new_client, name="new-client"),
     path("applications/<str:public_id>/new-key/", credentials.new_key, name="new-key"),
     path("applications/<str:public_id>/token/", tokens.panel, name="mint"),
+    path("credentials/", inventory.inventory, name="credentials"),
+    path("credentials.csv", inventory.export, name="credentials-csv"),
     path("credentials/<str:public_id>/", credentials.credential, name="credential"),
     path("credentials/<str:public_id>/rotate/", credentials.rotate, name="rotate"),
     path("credentials/<str:public_id>/revoke/", credentials.revoke, name="revoke"),

@@ -4,8 +4,9 @@ from django.conf import settings
 from rest_framework import serializers
 
 from apis.models import Environment
-from keymanager.actions import OVERLAPS
+from keymanager.actions import OVERLAPS, SILENCES
 from keymanager.models import Credential, CredentialKind, RevokedToken, SigningKey
+from keymanager.oauth.redirects import REDIRECT_URIS_MAX
 
 CREDENTIAL_EXAMPLE = {
     "id": "cred_4k2m9x7q1c8v5b3n",
@@ -21,6 +22,12 @@ CREDENTIAL_EXAMPLE = {
     "expires_at": None,
     "retires_at": None,
     "revoked_at": None,
+    "team": "storefront",
+    "created_by": "Cora Consumer",
+    "last_used_at": "2026-11-23T15:10:00Z",
+    "allowed_apis": [],
+    "allowed_ranges": [],
+    "silent_days": None,
 }
 SECRET = "pcs_8VdM2wLq0Yt7RzXk1NcJ5bHf9GpAe4UuBs6TvWxYzK3nQm1P"  # noqa: S105  an example
 
@@ -36,6 +43,22 @@ class CredentialSerializer(serializers.ModelSerializer[Credential]):
     )
     replaces: serializers.SlugRelatedField[Credential] = serializers.SlugRelatedField(
         slug_field="public_id", read_only=True, allow_null=True
+    )
+
+    team = serializers.CharField(source="application.team.slug", read_only=True)
+    created_by = serializers.StringRelatedField[Any](
+        read_only=True, allow_null=True, help_text="Null where that person was deleted."
+    )
+    allowed_apis: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="slug",
+        many=True,
+        read_only=True,
+        help_text="Of an API key: it opens these only. Empty: all that the application is subscribed to.",
+    )
+    allowed_ranges = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="Of an API key: networks it may be used from. Empty: from anywhere.",
     )
 
     class Meta:
@@ -54,6 +77,12 @@ class CredentialSerializer(serializers.ModelSerializer[Credential]):
             "expires_at",
             "retires_at",
             "revoked_at",
+            "team",
+            "created_by",
+            "last_used_at",
+            "allowed_apis",
+            "allowed_ranges",
+            "silent_days",
         )
 
 
@@ -73,6 +102,39 @@ class NewCredentialInput(serializers.Serializer[Any]):
     environment = serializers.ChoiceField(Environment.choices)
     name = serializers.CharField(max_length=120)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    allowed_apis = serializers.ListField(
+        child=serializers.CharField(max_length=120),
+        max_length=200,
+        default=list,
+        help_text="API keys only: slugs of subscribed APIs. Empty: all.",
+    )
+    allowed_ranges = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        max_length=50,
+        default=list,
+        help_text="API keys only: networks in CIDR notation. Empty: any.",
+    )
+
+    redirect_uris = serializers.ListField(
+        child=serializers.CharField(max_length=500),
+        max_length=REDIRECT_URIS_MAX,
+        default=list,
+        help_text="OAuth clients only: where people return after they sign in. https, or http on 127.0.0.1 or [::1].",
+    )
+    public = serializers.BooleanField(
+        default=False,
+        help_text="OAuth clients only: it cannot keep a secret, so it gets none, and tokens for people only.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A client's limits are its scopes and subscriptions; nobody signs in through a key."""
+        if attrs["kind"] == CredentialKind.OAUTH_CLIENT:
+            foreign, whose = ("allowed_apis", "allowed_ranges"), "an API key"
+        else:
+            foreign, whose = ("redirect_uris", "public"), "an OAuth client"
+        if given := [name for name in foreign if attrs.pop(name)]:
+            raise serializers.ValidationError(dict.fromkeys(given, f"Only {whose} takes this."))
+        return attrs
 
 
 class RotateInput(serializers.Serializer[Any]):
@@ -80,6 +142,13 @@ class RotateInput(serializers.Serializer[Any]):
         [(seconds, label) for seconds, label in OVERLAPS.items()],
         default=3600,
         help_text="Seconds for which the old one goes on working; 0 ends it at once.",
+    )
+    silent_days = serializers.ChoiceField(
+        list(SILENCES.items()),
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="End the old one earlier, once it has been unused for so many days. Must be shorter than the overlap.",
     )
 
 

@@ -1,6 +1,5 @@
 """Credentials, tokens and signing keys for scripts and pipelines: the same querysets and actions as the pages."""
 
-import django_filters
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
@@ -10,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from apis.models import Environment
 from keymanager import actions, signing
-from keymanager.models import Credential, CredentialKind, CredentialStatus, RevokedToken, SigningKey
+from keymanager.inventory import CredentialFilter, credentials_of
+from keymanager.models import Credential, CredentialKind, RevokedToken, SigningKey
 from portal.accounts.people import person
 from portal.accounts.roles import Permission, check
 from portal.rest.idempotency import idempotent
@@ -32,16 +31,6 @@ ISSUED_EXAMPLE = {
 }
 
 
-class CredentialFilter(django_filters.FilterSet):
-    kind = django_filters.ChoiceFilter(choices=CredentialKind.choices)
-    environment = django_filters.ChoiceFilter(choices=Environment.choices)
-    status = django_filters.ChoiceFilter(choices=CredentialStatus.choices)
-
-    class Meta:
-        model = Credential
-        fields: tuple[str, ...] = ()
-
-
 @extend_schema_view(list=extend_schema(summary="List an application's credentials", parameters=[APPLICATION]))
 class ApplicationCredentials(mixins.ListModelMixin, GenericViewSet[Credential]):
     queryset = Credential.objects.none()
@@ -50,8 +39,7 @@ class ApplicationCredentials(mixins.ListModelMixin, GenericViewSet[Credential]):
     shows_secret = True
 
     def get_queryset(self) -> QuerySet[Credential]:
-        rows = Credential.objects.visible_to(self.request.user).filter(application=self._application())
-        return rows.select_related("application", "replaces")
+        return credentials_of(self.request.user).filter(application=self._application())
 
     def _application(self) -> Application:
         return get_object_or_404(
@@ -81,22 +69,25 @@ class ApplicationCredentials(mixins.ListModelMixin, GenericViewSet[Credential]):
 
 
 @extend_schema_view(
+    list=extend_schema(
+        summary="List every credential of your teams",
+        description="An administrator sees all. `unused_days=90` leaves those not seen in use for 90 days.",
+    ),
     retrieve=extend_schema(
         summary="Read a credential",
         examples=[OpenApiExample("A client", serializers.CREDENTIAL_EXAMPLE, response_only=True)],
-    )
+    ),
 )
-class Credentials(mixins.RetrieveModelMixin, GenericViewSet[Credential]):
+class Credentials(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Credential]):
     queryset = Credential.objects.none()
     serializer_class = serializers.CredentialSerializer
+    filterset_class = CredentialFilter
     lookup_field = "public_id"
     lookup_url_kwarg = "id"
     shows_secret = True
 
     def get_queryset(self) -> QuerySet[Credential]:
-        return Credential.objects.visible_to(self.request.user).select_related(
-            "application__team", "replaces"
-        )
+        return credentials_of(self.request.user)
 
     @extend_schema(
         summary="Replace a credential, with an overlap",
@@ -201,7 +192,8 @@ class SigningKeys(mixins.ListModelMixin, GenericViewSet[SigningKey]):
 def _issued(issued: actions.Issued) -> Response:
     credential, secret = issued
     if credential.kind == CredentialKind.OAUTH_CLIENT:
-        shown = {"client_id": credential.public_id, "client_secret": secret}
+        # A public client has no secret.
+        shown = {"client_id": credential.public_id} | ({"client_secret": secret} if secret else {})
     else:
         shown = {"api_key": secret}
     body = {**serializers.CredentialSerializer(credential).data, **shown}

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from keymanager import actions
 from keymanager.first_calls import key_calls, token_request
-from keymanager.forms import NewCredentialForm, RevokeForm, RotateForm
+from keymanager.forms import NewClientForm, NewKeyForm, RevokeForm, RotateForm
 from keymanager.models import Credential, CredentialKind
 from portal.accounts.models import AuditEvent
 from portal.accounts.people import person
@@ -38,7 +38,9 @@ def _new(
         Application.objects.visible_to(request.user).select_related("team"), public_id=public_id
     )
     check(request.user, Permission.MANAGE_CREDENTIALS, application.team)
-    form = NewCredentialForm(request.POST or None)
+    data = request.POST or None
+    is_key = kind == CredentialKind.API_KEY
+    form = NewKeyForm(data, application=application) if is_key else NewClientForm(data)
     if request.method == "POST" and form.is_valid():
         issued = issue(application=application, **form.arguments(), by=person(request))
         return _show_secret(request, issued)
@@ -46,7 +48,7 @@ def _new(
         "form": form,
         "application": application,
         "kind": kind,
-        "is_key": kind == CredentialKind.API_KEY,
+        "is_key": is_key,
     }
     return render(request, "keymanager/new.html", context)
 
@@ -54,11 +56,10 @@ def _new(
 def _show_secret(request: HttpRequest, issued: actions.Issued, old: Credential | None = None) -> HttpResponse:
     credential, application = issued.credential, issued.credential.application
     if credential.kind == CredentialKind.OAUTH_CLIENT:
-        how: dict[str, object] = {"line": token_request(client_id=credential.public_id, secret=issued.secret)}
+        line = token_request(client_id=credential.public_id, secret=issued.secret) if issued.secret else ""
+        how: dict[str, object] = {"line": line}
     else:
-        how = {
-            "calls": key_calls(key=issued.secret, application=application, environment=credential.environment)
-        }
+        how = {"calls": key_calls(key=issued.secret, credential=credential)}
     return show_once(
         request, "keymanager/secret.html", issued=issued, application=application, old=old, **how
     )
@@ -71,6 +72,7 @@ def credential(request: HttpRequest, public_id: str) -> HttpResponse:
         "credential": row,
         "application": row.application,
         "replacement": row.replaced_by.first(),
+        "allowed_apis": row.allowed_apis.order_by("name"),
         "events": AuditEvent.objects.about(row)[:20],
         "may_manage": can(request.user, Permission.MANAGE_CREDENTIALS, row.application.team),
     }
@@ -83,7 +85,7 @@ def rotate(request: HttpRequest, public_id: str) -> HttpResponse:
     check(request.user, Permission.MANAGE_CREDENTIALS, row.application.team)
     form = RotateForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        issued = actions.rotate(credential=row, overlap=form.cleaned_data["overlap"], by=person(request))
+        issued = actions.rotate(credential=row, **form.cleaned_data, by=person(request))
         row.refresh_from_db()
         return show_once(
             request, "keymanager/secret.html", issued=issued, application=row.application, old=row
@@ -91,6 +93,7 @@ def rotate(request: HttpRequest, public_id: str) -> HttpResponse:
     now = timezone.now()
     context = {
         "form": form,
+        "chosen": form.cleaned_data.get("overlap") if form.is_bound else form.fields["overlap"].initial,
         "credential": row,
         "application": row.application,
         "ends": [

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 from oauth2_provider.models import AccessToken
 
-from keymanager import actions, keys, tasks, tokens
+from keymanager import actions, drafts, keys, tasks, tokens
 from keymanager.models import Credential, CredentialStatus, PersonalToken, RevokedToken
 from keymanager.signals import credential_changed
 from portal.accounts.models import AuditEvent
@@ -121,7 +121,7 @@ def test_issue_for_deleted_application(issue, application, consumer, later):
 
 
 def test_issue_at_most_fifty(application, consumer, monkeypatch):
-    monkeypatch.setattr(actions, "LIVE_CREDENTIALS_MAX", 2)
+    monkeypatch.setattr(drafts, "LIVE_CREDENTIALS_MAX", 2)
     first = factories.KeyFactory(application=application, by=consumer).credential
     factories.ClientFactory(application=application, by=consumer)
     with pytest.raises(Conflict):

@@ -1,7 +1,10 @@
 import hashlib
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from keymanager import keys
 from keymanager.hashers import GeneratedSecretHasher
@@ -51,3 +54,31 @@ def test_hasher_salts_and_verifies():
     assert first != second
     assert hasher.verify("secret", first)
     assert not hasher.verify("other", first)
+
+
+# ---- what the docs tell scanners ------------------------------------------------------------------------------------
+DOCS = Path(settings.BASE_DIR) / "docs/reference/secrets.md"
+
+
+def in_docs(language: str) -> str:
+    return re.search(rf"```{language}\n(.*?)```", DOCS.read_text(), re.DOTALL)[1]
+
+
+def test_docs_find_what_leaked():
+    rule: dict = {}
+    exec(in_docs("python"), rule)
+    made = [keys.new_api_key("production"), keys.new_api_key("sandbox")]
+    made += [keys.new_client_secret(), keys.new_personal_token()]
+    wrong = made[0][:-1] + ("a" if made[0][-1] != "a" else "b")
+    text = f'KEY={made[0]}\n"{made[1]}", {wrong} https://x/?k={made[2]}&t={made[3]} ptk_live_short'
+    assert rule["leaked"](text) == made
+    assert rule["PATTERN"] == keys.PATTERN
+    assert all(rule["checksum"](one[:-6]) == one[-6:] == keys.checksum(one[:-6]) for one in made)
+
+
+def test_docs_say_the_expression_everywhere():
+    assert f"\n{keys.PATTERN}\n" in DOCS.read_text()
+    [rule] = tomllib.loads(in_docs("toml"))["rules"]
+    assert rule["regex"] == keys.PATTERN
+    for prefix in (*keys.KEY_PREFIXES.values(), keys.CLIENT_SECRET_PREFIX, keys.PERSONAL_TOKEN_PREFIX):
+        assert f"{prefix}_" in rule["keywords"]

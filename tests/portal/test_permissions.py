@@ -18,6 +18,7 @@ from apis.models import Api, ApiVersion, SyncProblem
 from gateway import actions as gateway_actions
 from gateway.models import Receipt
 from keymanager import actions as keymanager_actions
+from keymanager.inventory import credentials_of
 from keymanager.models import Credential, SigningKey
 from keymanager.signing import ensure_signing_keys
 from keymanager.tokens import mint_for
@@ -171,6 +172,7 @@ KEYMANAGER = [
         lambda by: sees(Credential.objects.visible_to(by).filter(pk=a_client().pk)),
         CONSUMERS | ADMIN,
     ),
+    Row("find a credential in the inventory", lambda by: a_client() in credentials_of(by), CONSUMERS | ADMIN),
     Row("issue a client", issues(keymanager_actions.issue_client), CONSUMER_MAINTAINERS | ADMIN),
     Row("issue a key", issues(keymanager_actions.issue_key), CONSUMER_MAINTAINERS | ADMIN),
     Row(
