@@ -87,6 +87,8 @@ class Credential(HasStatus):
     allowed_apis = models.ManyToManyField(Api, blank=True, related_name="+")
     # Networks in CIDR notation, as `ranges.parse` writes them; none means from anywhere.
     allowed_ranges = ArrayField(models.CharField(max_length=43), default=list, blank=True)
+    # Of an OAuth client: JWKs that it may sign with in place of its secret, as `assertions.checked_keys` keeps them.
+    client_keys = models.JSONField(default=list, blank=True)
     silent_days = models.PositiveSmallIntegerField(
         null=True, help_text="While retiring: end it once it has been unused for so many days."
     )

@@ -100,7 +100,7 @@ def verify(token: str) -> dict[str, Any]:
         public.verify(decode(signature), signed.encode())
         if not _meant_for_here(claims):
             raise ValueError
-    except (ValueError, KeyError, TypeError, InvalidSignature):
+    except (ValueError, KeyError, TypeError, RecursionError, InvalidSignature):
         raise Invalid(
             "This is not an access token that this portal signed.",
             remedy="Paste the whole token: three parts with dots between them.",

@@ -15,6 +15,8 @@ from portal.accounts import limits
 from portal.accounts.audit import record
 from portal.accounts.limits import Limit
 
+from .assertions import claimed_client
+
 View = Callable[..., HttpResponse]
 _WINDOW = 60
 
@@ -81,7 +83,7 @@ def _claimed_client(request: HttpRequest) -> str:
     """Whom the request says it is from, by the header or else by the body; unproven, and "" where it says nothing."""
     scheme, _, pair = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":
-        return request.POST.get("client_id", "")
+        return request.POST.get("client_id") or claimed_client(request.POST.get("client_assertion", ""))
     try:
         return unquote_plus(base64.b64decode(pair).decode().partition(":")[0])
     except ValueError:

@@ -14,7 +14,7 @@ from keymanager.hashers import GeneratedSecretHasher
 from keymanager.models import Credential
 from portal.errors import PorticoError
 
-from . import grants
+from . import assertions, client_keys, grants
 from .grant_types import allowed_to
 
 _NOBODYS_SECRET = GeneratedSecretHasher().encode("", "nobody")

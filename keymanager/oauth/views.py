@@ -18,9 +18,12 @@ from keymanager import signing
 from keymanager.models import Credential, RevokedToken
 from portal.errors import Invalid
 
+from .assertions import SIGNATURES
 from .limits import limited, tell_owner_of_shown_token
 
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+# The end points where a client proves itself, as RFC 8414 names them.
+_PROVING = ("token", "revocation", "introspection")
 
 
 @csrf_exempt
@@ -81,6 +84,7 @@ def metadata(request: HttpRequest) -> HttpResponse:
             "authorization_endpoint": _address("authorize"),
             "token_endpoint": _address("token"),
             "token_endpoint_auth_methods_supported": [*methods, "none"],
+            **{f"{name}_endpoint_auth_signing_alg_values_supported": list(SIGNATURES) for name in _PROVING},
             "grant_types_supported": ["client_credentials", "authorization_code", "refresh_token"],
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],

@@ -1,7 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from . import views
+from . import client_keys, views
 
 router = SimpleRouter()
 router.register("credentials", views.Credentials, basename="rest-credentials")
@@ -13,5 +13,6 @@ urlpatterns = [
         name="rest-application-credentials",
     ),
     path("revoked-tokens/", views.RevokedTokens.as_view({"post": "create"}), name="rest-revoked-tokens"),
+    path("credentials/<str:id>/keys/", client_keys.ClientKeys.as_view(), name="rest-client-keys"),
     *router.urls,
 ]

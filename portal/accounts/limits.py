@@ -8,10 +8,11 @@ learns it from its own next failure: with n processes a window has room for the 
 import hashlib
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -52,13 +53,16 @@ class Counted:
 
 
 class _Held:
-    """Key -> the time at which its window ends, for keys that this process knows to be over."""
+    """Key -> the time at which its window ends, for keys that this process knows to be over; and the last such time."""
 
     over: dict[str, float] = {}
+    last: float = 0.0
 
 
 def any_over() -> bool:
     """Whether anybody at all is over a limit, as this process knows."""
+    if _Held.over and time.time() >= _Held.last:
+        forget()
     return bool(_Held.over)
 
 
@@ -89,9 +93,14 @@ def count(limit: Limit) -> Counted:
     return Counted(tries, _seconds((ends_at - now).total_seconds()) if tries > limit.tries else 0)
 
 
+def first_time(key: str, seconds: int) -> bool:
+    """Whether `key` comes up for the first time in so many seconds: True for one caller only, in all processes."""
+    return count(Limit(key, tries=1_000_000_000, seconds=seconds)).tries == 1
+
+
 def first_this_hour(key: str) -> bool:
-    """Whether `key` comes up for the first time in an hour: what is written down for people is not written each time."""
-    return count(Limit(f"noted {key}", tries=1_000_000_000, seconds=3600)).tries == 1
+    """For what is written down for people, but not each time."""
+    return first_time(f"noted {key}", 3600)
 
 
 def forgive(key: str) -> None:
@@ -108,25 +117,34 @@ def clear_expired() -> None:
 def forget() -> None:
     """Know nothing, as a process that has just started."""
     _Held.over = {}
+    _Held.last = 0.0
 
 
 def word(text: str) -> str:
     """What somebody claims to be, as part of a key: an id as it is, anything else as a digest of fixed length."""
     if re.fullmatch(r"[a-z]{2,8}_[0-9A-Za-z]{1,24}", text):
         return text
+    return digest(text)
+
+
+def digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
 
 
 def address_of(request: HttpRequest) -> str:
-    """Where the request comes from: the address, or the network of an IPv6 one.
+    return address_in(request.META)
+
+
+def address_in(environ: Mapping[str, Any]) -> str:
+    """Where a request comes from, by its WSGI environment: the address, or the network of an IPv6 one.
 
     Each trusted proxy adds one entry at the right end of X-Forwarded-For; whatever stands further left is what the
     caller wrote, and is believed nobody.
     """
     trusted = settings.TRUSTED_PROXIES
-    hops = request.headers.get("X-Forwarded-For", "").split(",") if trusted else []
+    hops = environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if trusted else []
     named = hops[-trusted].strip() if 0 < trusted <= len(hops) else ""
-    return _network(named) or _network(request.META.get("REMOTE_ADDR", "")) or "unknown"
+    return _network(named) or _network(environ.get("REMOTE_ADDR", "")) or "unknown"
 
 
 def _network(text: str) -> str:
@@ -144,9 +162,10 @@ def _network(text: str) -> str:
 def _remember(key: str, until: float) -> None:
     if len(_Held.over) >= _REMEMBERED_MAX:
         now = time.time()
-        _Held.over = {key: end for key, end in _Held.over.items() if end > now}
+        _Held.over = {key: end for key, end in list(_Held.over.items()) if end > now}
     if len(_Held.over) < _REMEMBERED_MAX:
         _Held.over[key] = until
+        _Held.last = max(_Held.last, until)
 
 
 def _seconds(left: float) -> int:

@@ -227,8 +227,9 @@ def secret_checks(monkeypatch, act) -> list[str]:
         seen.append(hashers.identify_hasher(encoded).algorithm)
         return real(password, encoded, *args, **kwargs)
 
-    monkeypatch.setattr(validator, "check_password", watched)
-    act()
+    with monkeypatch.context() as patch:
+        patch.setattr(validator, "check_password", watched)
+        act()
     return seen
 
 
