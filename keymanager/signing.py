@@ -39,7 +39,14 @@ class KeyRing:
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """The claims as a compact JWS of type `at+jwt` (RFC 9068), of the active key's algorithm."""
-        signed = f"{self.header}.{_encode_json(claims)}"
+        return self._signed(self.header, claims)
+
+    def sign_id_token(self, claims: Mapping[str, Any]) -> str:
+        """The same of type `JWT`, which nobody can take for an access token."""
+        return self._signed(_encode_json({"alg": self.algorithm, "typ": "JWT", "kid": self.kid}), claims)
+
+    def _signed(self, header: str, claims: Mapping[str, Any]) -> str:
+        signed = f"{header}.{_encode_json(claims)}"
         return f"{signed}.{encode(self.private.sign(signed.encode()))}"
 
 

@@ -1,13 +1,18 @@
 """The authorization end point (RFC 6749 4.1.1): who asks is checked before anybody is sent anywhere."""
 
 import re
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from allauth.account.authentication import get_authentication_records
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from keymanager.models import Consent, Credential
@@ -15,15 +20,17 @@ from portal.accounts.models import User
 from portal.accounts.people import person
 from portal.errors import Invalid
 
-from . import grants
+from . import grants, oidc
 from .grant_types import allowed_to
 from .redirects import is_loopback, is_registered, origin
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 _STATE_MAX, _NONCE_MAX = 2000, 255
-# Set while somebody who came from a client signs in: the answer to that form must be a page of ours, see `_may_skip`.
-_CAME_TO_SIGN_IN = "authorize_signs_in"
+# OpenID Connect Core 3.1.2.1. On our consent page one sees who one is, and can sign in as somebody else.
+PROMPTS = ("none", "login", "consent", "select_account")
+# In the session: the request for which somebody was sent to sign in, and when.
+_SENT = "authorize_sent_to_sign_in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,17 @@ class Asked:
         return f"{self.redirect_uri}{joint}{urlencode({**fields, 'iss': settings.ISSUER})}"
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What it asks for. `max_age` is in seconds, None for any."""
+
+    scopes: list[str]
+    challenge: str
+    nonce: str
+    prompts: frozenset[str]
+    max_age: int | None
+
+
 class Refusal(Exception):
     """An error of RFC 6749 4.1.2.1."""
 
@@ -55,28 +73,34 @@ def authorize(request: HttpRequest) -> HttpResponse:
     """Ask the signed-in person whether a client may act for them. POST is our own consent form."""
     asked = _asked(request)
     try:
-        scopes, challenge, nonce = _wanted(request, asked)
+        return _answer(request, asked, _wanted(request, asked))
     except Refusal as refusal:
         if request.user.is_authenticated:
             grants.refuse(credential=asked.credential, by=person(request), reason=refusal.error)
         return _to_client(asked.address(error=refusal.error, error_description=refusal.description))
-    if not request.user.is_authenticated:
-        request.session[_CAME_TO_SIGN_IN] = True
-        return redirect_to_login(request.get_full_path())
+
+
+def _answer(request: HttpRequest, asked: Asked, wanted: Wanted) -> HttpResponse:
+    if not request.user.is_authenticated or _stale(request, wanted):
+        return _to_sign_in(request, wanted)
     by = person(request)
-    consent = _consent(request, asked, scopes, by)
-    if consent is None and request.POST.get("decision") == "deny":
-        grants.deny(credential=asked.credential, by=by)
-        return _to_client(asked.address(error="access_denied", error_description="The person said no."))
+    if request.POST.get("decision") == "deny":
+        request.session.pop(_SENT, None)
+        raise Refusal("access_denied", "The person said no.")
+    consent = _consent(request, asked, wanted, by)
     if consent is None:
-        return _page(request, asked, scopes)
+        if "none" in wanted.prompts:
+            raise Refusal("consent_required", "The person has to be asked.")
+        return _page(request, asked, wanted.scopes)
+    request.session.pop(_SENT, None)
     code = grants.issue_code(
         consent=consent,
         credential=asked.credential,
-        scopes=scopes,
+        scopes=wanted.scopes,
         redirect_uri=asked.redirect_uri,
-        code_challenge=challenge,
-        nonce=nonce,
+        code_challenge=wanted.challenge,
+        nonce=wanted.nonce,
+        signed_in_at=_signed_in_at(request),
         by=by,
     )
     return _to_client(asked.address(code=code))
@@ -110,8 +134,30 @@ def _asked(request: HttpRequest) -> Asked:
     return Asked(credential, uri, state if readable else None)
 
 
-def _wanted(request: HttpRequest, asked: Asked) -> tuple[list[str], str, str]:
-    """Scopes, code challenge and nonce. Raises Refusal."""
+def _wanted(request: HttpRequest, asked: Asked) -> Wanted:
+    """Raises Refusal."""
+    _check_form(request, asked)
+    client = asked.credential.oauth_application
+    if client is None or "authorization_code" not in allowed_to(client):
+        raise Refusal("unauthorized_client", "This client may not sign people in.")
+    challenge = _one(request, "code_challenge") or ""
+    if _one(request, "code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(challenge):
+        raise Refusal("invalid_request", "Send a code_challenge of the method S256 (RFC 7636).")
+    nonce = _one(request, "nonce") or ""
+    if len(nonce) > _NONCE_MAX or not _PRINTABLE.fullmatch(nonce):
+        raise Refusal("invalid_request", f"The nonce has at most {_NONCE_MAX} printable characters.")
+    prompts = frozenset((_one(request, "prompt") or "").split())
+    max_age = _one(request, "max_age")
+    if not prompts <= set(PROMPTS) or ("none" in prompts and len(prompts) > 1):
+        raise Refusal("invalid_request", f"The prompt is one of: {' '.join(PROMPTS)}.")
+    if max_age is not None and not re.fullmatch(r"[0-9]{1,9}", max_age):
+        raise Refusal("invalid_request", "The max_age is a number of seconds.")
+    age = None if max_age is None else int(max_age)
+    return Wanted(_scopes(request, asked.credential), challenge, nonce, prompts, age)
+
+
+def _check_form(request: HttpRequest, asked: Asked) -> None:
+    """What has nothing to do with who asks. Raises Refusal."""
     if any(len(values) > 1 for _, values in request.GET.lists()):
         raise Refusal("invalid_request", "A parameter is there twice.")
     if _one(request, "state") != asked.state:
@@ -125,16 +171,6 @@ def _wanted(request: HttpRequest, asked: Asked) -> tuple[list[str], str, str]:
         raise Refusal("unsupported_response_type", "Only the response_type code is supported.")
     if _one(request, "response_mode") not in {None, "query"}:
         raise Refusal("invalid_request", "Only the response_mode query is supported.")
-    client = asked.credential.oauth_application
-    if client is None or "authorization_code" not in allowed_to(client):
-        raise Refusal("unauthorized_client", "This client may not sign people in.")
-    challenge = _one(request, "code_challenge") or ""
-    if _one(request, "code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(challenge):
-        raise Refusal("invalid_request", "Send a code_challenge of the method S256 (RFC 7636).")
-    nonce = _one(request, "nonce") or ""
-    if len(nonce) > _NONCE_MAX or not _PRINTABLE.fullmatch(nonce):
-        raise Refusal("invalid_request", f"The nonce has at most {_NONCE_MAX} printable characters.")
-    return _scopes(request, asked.credential), challenge, nonce
 
 
 def _scopes(request: HttpRequest, credential: Credential) -> list[str]:
@@ -143,7 +179,7 @@ def _scopes(request: HttpRequest, credential: Credential) -> list[str]:
     wanted = list(dict.fromkeys((_one(request, "scope") or "").split(" ")))
     wanted = [scope for scope in wanted if scope]
     if not wanted:
-        return [scope for scope in may if scope not in grants.PERSON_SCOPES]
+        return [scope for scope in may if scope not in oidc.SCOPES]
     if not set(wanted) <= set(may):
         raise Refusal(
             "invalid_scope", "The application's active subscriptions do not open every scope asked for."
@@ -151,31 +187,58 @@ def _scopes(request: HttpRequest, credential: Credential) -> list[str]:
     return wanted
 
 
-def _consent(request: HttpRequest, asked: Asked, scopes: list[str], by: User) -> Consent | None:
+def _stale(request: HttpRequest, wanted: Wanted) -> bool:
+    """Whether the person has to prove anew who they are, and has not done so for this request."""
+    signed_in_at = _signed_in_at(request).timestamp()
+    path, sent_at = request.session.get(_SENT) or (None, 0.0)
+    if path == request.get_full_path() and signed_in_at >= sent_at:
+        return False
+    if "login" in wanted.prompts:
+        return True
+    return wanted.max_age is not None and time.time() - signed_in_at > wanted.max_age
+
+
+def _signed_in_at(request: HttpRequest) -> datetime:
+    """When the person last gave a password or the like, to sign in or to confirm."""
+    records = get_authentication_records(request, person(request))
+    if records:
+        return datetime.fromtimestamp(max(record["at"] for record in records), tz=UTC)
+    return person(request).last_login or timezone.now()
+
+
+def _to_sign_in(request: HttpRequest, wanted: Wanted) -> HttpResponse:
+    if "none" in wanted.prompts:
+        raise Refusal("login_required", "The person has to sign in.")
+    request.session[_SENT] = [request.get_full_path(), time.time()]
+    page = "account_reauthenticate" if request.user.is_authenticated else "account_login"
+    return redirect_to_login(request.get_full_path(), reverse(page))
+
+
+def _consent(request: HttpRequest, asked: Asked, wanted: Wanted, by: User) -> Consent | None:
     """What the person agreed to just now or before; None where they have to be asked."""
     if request.method == "POST":
         agreed = request.POST.get("decision") == "allow"
-        return grants.agree(credential=asked.credential, scopes=scopes, by=by) if agreed else None
-    if not _may_skip(request, asked):
+        return grants.agree(credential=asked.credential, scopes=wanted.scopes, by=by) if agreed else None
+    if not _may_skip(request, asked, wanted):
         return None
-    return grants.remembered(credential=asked.credential, scopes=scopes, by=by)
+    return grants.remembered(credential=asked.credential, scopes=wanted.scopes, by=by)
 
 
-def _may_skip(request: HttpRequest, asked: Asked) -> bool:
+def _may_skip(request: HttpRequest, asked: Asked, wanted: Wanted) -> bool:
     """Whether a remembered consent may answer without a page.
 
     Not on loopback, where any program on the computer could be the one that listens (RFC 8252 8.6). Not right after the
     sign-in form: a browser holds the whole chain of redirects that answers a form to the form's content security policy.
     """
-    came = request.session.pop(_CAME_TO_SIGN_IN, False)
-    return not came and not is_loopback(asked.redirect_uri)
+    came = request.session.get(_SENT, [None])[0] == request.get_full_path()
+    return not came and not is_loopback(asked.redirect_uri) and wanted.prompts <= {"none"}
 
 
 def _page(request: HttpRequest, asked: Asked, scopes: list[str]) -> HttpResponse:
     context = {
         "application": asked.credential.application,
         "credential": asked.credential,
-        "scopes": [(scope, grants.PERSON_SCOPES.get(scope, "")) for scope in scopes],
+        "scopes": [(scope, oidc.SCOPES.get(scope, "")) for scope in scopes],
         "returns_to": origin(asked.redirect_uri),
     }
     response = render(request, "keymanager/consent.html", context)

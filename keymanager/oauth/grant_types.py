@@ -87,7 +87,9 @@ def _required(request: Request, name: str) -> str:
 
 
 def _body(issued: Tokens) -> dict[str, object]:
+    about = {"id_token": issued.id_token} if issued.id_token else {}
     return {
+        **about,
         "access_token": issued.access,
         "token_type": "Bearer",
         "expires_in": issued.lifetime,

@@ -24,18 +24,19 @@ from portal.accounts.audit import record
 from portal.accounts.models import User
 from portal.errors import Forbidden
 
+from . import oidc
+
 CODE_SECONDS = 60
 REFRESH_SECONDS = 30 * 24 * 3600
-# What a person gives beside the scopes of APIs.
-PERSON_SCOPES: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a client gets for a person. Both texts exist nowhere else."""
+    """What a client gets for a person. The texts exist nowhere else; `id_token` is empty without the scope openid."""
 
     access: str
     refresh: str
+    id_token: str
     scopes: tuple[str, ...]
     lifetime: int
 
@@ -49,7 +50,7 @@ class Refused:
 
 def open_scopes(credential: Credential) -> tuple[str, ...]:
     """What a person may give this client now: the scopes of its application's active subscriptions, and their own."""
-    return (*entitlements_of(credential.application, credential.environment).scopes, *PERSON_SCOPES)
+    return (*entitlements_of(credential.application, credential.environment).scopes, *oidc.SCOPES)
 
 
 # ---- consent ------------------------------------------------------------------------------------------------------
@@ -90,13 +91,8 @@ def withdraw(*, consent: Consent, by: User) -> None:
 
 
 @transaction.atomic
-def deny(*, credential: Credential, by: User) -> None:
-    _trail("authorization_denied", credential, by)
-
-
-@transaction.atomic
 def refuse(*, credential: Credential, by: User | None, reason: str) -> None:
-    """Only the trail: a request that was answered with an error."""
+    """Only the trail: a request that was answered with an error, or with no by the person (access_denied)."""
     _trail("authorization_refused", credential, by, reason=reason)
 
 
@@ -110,6 +106,7 @@ def issue_code(
     redirect_uri: str,
     code_challenge: str,
     nonce: str,
+    signed_in_at: datetime,
     by: User,
 ) -> str:
     """An authorization code, good once, for CODE_SECONDS. Only its hash is kept."""
@@ -123,7 +120,7 @@ def issue_code(
         redirect_uri=redirect_uri,
         code_challenge=code_challenge,
         nonce=nonce,
-        signed_in_at=by.last_login or timezone.now(),
+        signed_in_at=signed_in_at,
     )
     _trail("authorization_code_issued", credential, by, scopes=" ".join(scopes))
     return code
@@ -152,7 +149,7 @@ def redeem_code(*, code: str, credential: Credential, redirect_uri: str, verifie
     grant.redeemed_at = timezone.now()
     grant.save(update_fields=["redeemed_at"])
     _trail("authorization_code_redeemed", credential, grant.consent.user)
-    return _issue(grant, tuple(grant.scopes.split()))
+    return _issue(grant, tuple(grant.scopes.split()), nonce=grant.nonce)
 
 
 # ---- refresh tokens -----------------------------------------------------------------------------------------------
@@ -220,11 +217,11 @@ def forget_ended() -> None:
 
 
 # ---- shared -------------------------------------------------------------------------------------------------------
-def _issue(grant: PersonGrant, scopes: Iterable[str]) -> Tokens:
-    """Tokens of the grant, within what the application's subscriptions still open."""
+def _issue(grant: PersonGrant, scopes: Iterable[str], *, nonce: str = "") -> Tokens:
+    """Tokens of the grant, within what the application's subscriptions still open. A nonce is answered once."""
     credential = grant.credential
     entitlements = entitlements_of(credential.application, credential.environment)
-    allowed = {*entitlements.scopes, *PERSON_SCOPES}
+    allowed = {*entitlements.scopes, *oidc.SCOPES}
     granted = tuple(scope for scope in scopes if scope in allowed)
     access = tokens.mint(
         application=credential.application,
@@ -243,7 +240,10 @@ def _issue(grant: PersonGrant, scopes: Iterable[str]) -> Tokens:
         jti=claims["jti"],
         access_expires_at=datetime.fromtimestamp(claims["exp"], tz=UTC),
     )
-    return Tokens(access, text, granted, settings.ACCESS_TOKEN_SECONDS)
+    about = ""
+    if "openid" in granted:
+        about = oidc.id_token(grant=grant, access_token=access, scopes=granted, nonce=nonce)
+    return Tokens(access, text, about, granted, settings.ACCESS_TOKEN_SECONDS)
 
 
 def _refresh_token(token: str, credential: Credential) -> tuple[RefreshToken | None, str]:
@@ -276,7 +276,7 @@ def _grants() -> QuerySet[PersonGrant]:
     )
 
 
-def _trail(event: str, credential: Credential, by: User | None, **data: object) -> None:
+def _trail(event: str, credential: Credential, by: User | None, **data: str) -> None:
     record(event, credential, by=by, team=credential.application.team, **data)
 
 

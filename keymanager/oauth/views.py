@@ -18,6 +18,7 @@ from keymanager import signing
 from keymanager.models import Credential, RevokedToken
 from portal.errors import Invalid
 
+from . import authorize, oidc
 from .assertions import SIGNATURES
 from .limits import limited, tell_owner_of_shown_token
 
@@ -90,6 +91,15 @@ def metadata(request: HttpRequest) -> HttpResponse:
             "response_modes_supported": ["query"],
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
+            "userinfo_endpoint": _address("userinfo"),
+            "scopes_supported": list(oidc.SCOPES),
+            "claims_supported": list(oidc.CLAIMS),
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": sorted({key["alg"] for key in signing.jwks()["keys"]}),
+            "prompt_values_supported": list(authorize.PROMPTS),
+            "claims_parameter_supported": False,
+            "request_parameter_supported": False,
+            "request_uri_parameter_supported": False,
             "jwks_uri": _address("jwks"),
             "revocation_endpoint": _address("revoke-token"),
             "revocation_endpoint_auth_methods_supported": [*methods, "none"],

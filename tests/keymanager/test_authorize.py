@@ -136,13 +136,14 @@ def test_after_the_sign_in_form_there_is_a_page(shop, client_as, stranger):
     browser.get(address(shop))
     browser.force_login(stranger)
     assert browser.get(address(shop)).status_code == 200
+    allow(browser, shop)
     assert "code" in answer(browser.get(address(shop)))
 
 
 def test_deny(browser, shop):
     fields = answer(browser.post(address(shop), {"decision": "deny"}))
     assert (fields["error"], fields["state"]) == ("access_denied", "st&te=1")
-    assert events()[-1] == "authorization_denied"
+    assert AuditEvent.objects.get(event="authorization_refused").data == {"reason": "access_denied"}
     assert not Consent.objects.exists()
 
 
