@@ -1,6 +1,7 @@
 """What an application's tokens may carry: the APIs it is actively subscribed to, and their scopes."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -19,7 +20,7 @@ _ENTITLEMENTS = """
         FROM apis_operation operation JOIN apis_apiversion version ON version.id = operation.version_id
         WHERE version.api_id = api.id AND version.status = ANY(%(served)s) AND version.withdrawn_at IS NULL
             AND jsonb_exists(version.upstreams, %(environment)s)
-    )
+    ), subscription.expires_at
     FROM subscriptions_subscription subscription
         JOIN apis_api api ON api.id = subscription.api_id
         JOIN apis_plan plan ON plan.id = subscription.plan_id
@@ -35,6 +36,8 @@ class Entitlements:
 
     subs: dict[str, str]
     scopes: tuple[str, ...]
+    # When the first of the subscriptions ends by the clock.
+    changes_at: datetime | None = None
 
     @property
     def subs_claims(self) -> dict[str, object]:
@@ -55,5 +58,9 @@ def entitlements_of(application: Application, environment: str) -> Entitlements:
     with connection.cursor() as cursor:
         cursor.execute(_ENTITLEMENTS, parameters)
         rows = cursor.fetchall()
-    scopes = sorted({scope for _, _, opened in rows for scope in opened})
-    return Entitlements(subs={api: plan for api, plan, _ in rows}, scopes=tuple(scopes))
+    scopes = sorted({scope for _, _, opened, _ in rows for scope in opened})
+    return Entitlements(
+        subs={api: plan for api, plan, _, _ in rows},
+        scopes=tuple(scopes),
+        changes_at=min((ends for *_, ends in rows if ends is not None), default=None),
+    )
