@@ -2,8 +2,9 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from typing import Any
 from urllib.parse import unquote_plus
 
 from django.conf import settings
@@ -30,12 +31,17 @@ def limited(view: View) -> View:
 
     @wraps(view)
     def with_limits(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        if limits.any_over() and (wait := limits.wait_for(_limits(request))):
+        if limits.any_over() and (wait := over(_claimed_client(request), request.META)):
             return _too_many(wait)
         response = view(request, *args, **kwargs)
         return _failed(request, response) if response.status_code == 401 else response
 
     return with_limits
+
+
+def over(client_id: str, environ: Mapping[str, Any]) -> int:
+    """Seconds for which this process refuses the client at the address of this WSGI environment; 0 lets it try."""
+    return limits.wait_for(_limits(client_id, limits.address_in(environ)))
 
 
 @transaction.atomic
@@ -46,32 +52,30 @@ def tell_owner_of_shown_token(*, owner: str, client: Credential) -> None:
 
 
 def _failed(request: HttpRequest, refusal: HttpResponse) -> HttpResponse:
-    counted = [limits.count(limit) for limit in _limits(request)]
-    _tell(request, tries=counted[0].tries)
+    client_id, address = _claimed_client(request), limits.address_of(request)
+    counted = [limits.count(limit) for limit in _limits(client_id, address)]
+    _tell(client_id, address, tries=counted[0].tries)
     wait = max(one.wait for one in counted)
     return _too_many(wait) if wait else refusal
 
 
-def _limits(request: HttpRequest) -> tuple[Limit, Limit]:
-    address = limits.address_of(request)
+def _limits(client_id: str, address: str) -> tuple[Limit, Limit]:
     return (
-        Limit(f"client {limits.word(_claimed_client(request))} {address}", settings.CLIENT_FAILURES, _WINDOW),
+        Limit(f"client {limits.word(client_id)} {address}", settings.CLIENT_FAILURES, _WINDOW),
         Limit(f"client {address}", settings.ADDRESS_FAILURES, _WINDOW),
     )
 
 
 @transaction.atomic
-def _tell(request: HttpRequest, *, tries: int) -> None:
+def _tell(client_id: str, address: str, *, tries: int) -> None:
     """For the trail of the client's team, once an hour each: that somebody tries, and that the limit is reached."""
     events = {1: "client_refused", settings.CLIENT_FAILURES: "client_limited"}
-    if tries not in events:
-        return
-    event, owner, address = events[tries], _claimed_client(request), limits.address_of(request)
-    if limits.first_this_hour(f"{event} {limits.word(owner)} {address}"):
-        _record(event, owner, address=address, tries=tries)
+    event = events.get(tries)
+    if event and limits.first_this_hour(f"{event} {limits.word(client_id)} {address}"):
+        _record(event, client_id, address=address, tries=tries)
 
 
-def _record(event: str, client_id: str, **data: object) -> None:
+def _record(event: str, client_id: str, **data: Any) -> None:
     if "\0" in client_id:
         return
     credential = Credential.objects.select_related("application__team").filter(public_id=client_id).first()

@@ -84,7 +84,11 @@ def wait_of_all(limits: Iterable[Limit]) -> int:
 def count(limit: Limit) -> Counted:
     """Write down one failure. Correct however many processes do it at once."""
     now = timezone.now()
-    parameters = {"key": limit.key, "now": now, "ends": now + timedelta(seconds=limit.seconds)}
+    parameters: dict[str, Any] = {
+        "key": limit.key,
+        "now": now,
+        "ends": now + timedelta(seconds=limit.seconds),
+    }
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, parameters)
         tries, ends_at = cursor.fetchone()

@@ -20,6 +20,7 @@ from gateway.models import Receipt
 from keymanager import actions as keymanager_actions
 from keymanager.inventory import credentials_of
 from keymanager.models import Credential, SigningKey
+from keymanager.oauth import client_keys
 from keymanager.signing import ensure_signing_keys
 from keymanager.tokens import mint_for
 from portal.accounts import actions as accounts_actions
@@ -51,6 +52,17 @@ CONSUMER_MAINTAINERS = frozenset({"consumer_maintainer", "consumer_owner"})
 PUBLISHING_TEAM = frozenset({"publisher_member", "publisher_maintainer", "publisher_owner"})
 PUBLISHERS = frozenset({"publisher_maintainer", "publisher_owner"})
 ADMIN = frozenset({"admin"})
+# The public key of RFC 7517 appendix A.1.
+A_JWK_SET = {
+    "keys": [
+        {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+            "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+        }
+    ]
+}
 IN_A_MONTH = timezone.now().date() + timedelta(days=30)
 
 
@@ -175,6 +187,16 @@ KEYMANAGER = [
     Row("find a credential in the inventory", lambda by: a_client() in credentials_of(by), CONSUMERS | ADMIN),
     Row("issue a client", issues(keymanager_actions.issue_client), CONSUMER_MAINTAINERS | ADMIN),
     Row("issue a key", issues(keymanager_actions.issue_key), CONSUMER_MAINTAINERS | ADMIN),
+    Row(
+        "register keys of a client",
+        lambda by: client_keys.register(credential=a_client(), document=A_JWK_SET, by=by),
+        CONSUMER_MAINTAINERS | ADMIN,
+    ),
+    Row(
+        "take keys of a client away",
+        lambda by: client_keys.withdraw(credential=a_client(), by=by),
+        CONSUMER_MAINTAINERS | ADMIN,
+    ),
     Row(
         "rotate a credential",
         lambda by: keymanager_actions.rotate(credential=a_client(), overlap=900, by=by),
