@@ -17,7 +17,7 @@ from portal.ids import new_id
 from portal.transitions import HasStatus
 from subscriptions.models import Application
 
-from .oauth.models import Consent, PersonGrant, RefreshToken
+from .oauth.models import Consent, DeviceRequest, PersonGrant, RefreshToken
 from .querysets import CredentialQuerySet, PersonalTokenQuerySet, SigningKeyQuerySet
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Credential",
     "CredentialKind",
     "CredentialStatus",
+    "DeviceRequest",
     "PersonGrant",
     "PersonalToken",
     "RefreshToken",

@@ -100,7 +100,7 @@ def _answer(request: HttpRequest, asked: Asked, wanted: Wanted) -> HttpResponse:
         redirect_uri=asked.redirect_uri,
         code_challenge=wanted.challenge,
         nonce=wanted.nonce,
-        signed_in_at=_signed_in_at(request),
+        signed_in_at=signed_in_at(request),
         by=by,
     )
     return _to_client(asked.address(code=code))
@@ -152,8 +152,12 @@ def _wanted(request: HttpRequest, asked: Asked) -> Wanted:
         raise Refusal("invalid_request", f"The prompt is one of: {' '.join(PROMPTS)}.")
     if max_age is not None and not re.fullmatch(r"[0-9]{1,9}", max_age):
         raise Refusal("invalid_request", "The max_age is a number of seconds.")
-    age = None if max_age is None else int(max_age)
-    return Wanted(_scopes(request, asked.credential), challenge, nonce, prompts, age)
+    scopes = grants.wanted_scopes(asked.credential, _one(request, "scope") or "")
+    if scopes is None:
+        raise Refusal(
+            "invalid_scope", "The application's active subscriptions do not open every scope asked for."
+        )
+    return Wanted(scopes, challenge, nonce, prompts, None if max_age is None else int(max_age))
 
 
 def _check_form(request: HttpRequest, asked: Asked) -> None:
@@ -173,32 +177,18 @@ def _check_form(request: HttpRequest, asked: Asked) -> None:
         raise Refusal("invalid_request", "Only the response_mode query is supported.")
 
 
-def _scopes(request: HttpRequest, credential: Credential) -> list[str]:
-    """The scopes asked for, or those of the subscriptions where none are."""
-    may = grants.open_scopes(credential)
-    wanted = list(dict.fromkeys((_one(request, "scope") or "").split(" ")))
-    wanted = [scope for scope in wanted if scope]
-    if not wanted:
-        return [scope for scope in may if scope not in oidc.SCOPES]
-    if not set(wanted) <= set(may):
-        raise Refusal(
-            "invalid_scope", "The application's active subscriptions do not open every scope asked for."
-        )
-    return wanted
-
-
 def _stale(request: HttpRequest, wanted: Wanted) -> bool:
     """Whether the person has to prove anew who they are, and has not done so for this request."""
-    signed_in_at = _signed_in_at(request).timestamp()
+    at = signed_in_at(request).timestamp()
     path, sent_at = request.session.get(_SENT) or (None, 0.0)
-    if path == request.get_full_path() and signed_in_at >= sent_at:
+    if path == request.get_full_path() and at >= sent_at:
         return False
     if "login" in wanted.prompts:
         return True
-    return wanted.max_age is not None and time.time() - signed_in_at > wanted.max_age
+    return wanted.max_age is not None and time.time() - at > wanted.max_age
 
 
-def _signed_in_at(request: HttpRequest) -> datetime:
+def signed_in_at(request: HttpRequest) -> datetime:
     """When the person last gave a password or the like, to sign in or to confirm."""
     records = get_authentication_records(request, person(request))
     if records:

@@ -9,20 +9,29 @@ from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749 import errors
 from oauthlib.oauth2.rfc6749.grant_types.base import GrantTypeBase
 
-from . import grants
+from . import devices, grants
 from .grants import Refused, Tokens
 
 # RFC 7636 4.1.
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 # No code or token of ours is longer; what is need not be hashed.
 _TEXT_MAX = 512
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+# RFC 8628 3.5: why a device gets no tokens yet, or never.
+_DEVICE_ERRORS = {"authorization_pending", "slow_down", "access_denied", "expired_token"}
 
 
 def allowed_to(client: OAuthApplication) -> frozenset[str]:
-    """The grant types of a client: people return to its redirect URIs, and only one that keeps a secret acts for itself."""
+    """The grant types of a client.
+
+    People return to its redirect URIs. One that keeps a secret may act for itself; one that cannot, an app on a device
+    or at a command line, may wait for a person.
+    """
     found = set()
     if client.client_type == AbstractApplication.CLIENT_CONFIDENTIAL:
         found.add("client_credentials")
+    else:
+        found |= {DEVICE, "refresh_token"}
     if client.redirect_uris:
         found |= {"authorization_code", "refresh_token"}
     return frozenset(found)
@@ -51,6 +60,8 @@ class PersonGrantType(GrantTypeBase):
         if isinstance(issued, Refused):
             if issued.reason == "scope":
                 raise errors.InvalidScopeError(request=request)
+            if issued.reason in _DEVICE_ERRORS:
+                raise errors.CustomOAuth2Error(error=issued.reason, request=request)
             raise errors.InvalidGrantError(request=request)
         return issued
 
@@ -75,6 +86,13 @@ class RefreshGrantType(PersonGrantType):
         token = _required(request, "refresh_token")
         scopes = list(dict.fromkeys(request.scope.split())) if request.scope else None
         return grants.refresh(token=token, credential=request.credential, scopes=scopes)
+
+
+class DeviceGrantType(PersonGrantType):
+    """RFC 8628 3.4: the device asks until the person has answered."""
+
+    def redeem(self, request: Request) -> Tokens | Refused:
+        return devices.collect(device_code=_required(request, "device_code"), credential=request.credential)
 
 
 def _required(request: Request, name: str) -> str:

@@ -18,8 +18,9 @@ from django.utils import timezone
 
 from keymanager import signing, tokens
 from keymanager.entitlements import entitlements_of
-from keymanager.models import Consent, Credential, PersonGrant, RefreshToken, RevokedToken
+from keymanager.models import Consent, Credential, DeviceRequest, PersonGrant, RefreshToken, RevokedToken
 from keymanager.signals import credential_changed
+from portal.accounts import limits
 from portal.accounts.audit import record
 from portal.accounts.models import User
 from portal.errors import Forbidden
@@ -53,6 +54,16 @@ def open_scopes(credential: Credential) -> tuple[str, ...]:
     return (*entitlements_of(credential.application, credential.environment).scopes, *oidc.SCOPES)
 
 
+def wanted_scopes(credential: Credential, asked: str) -> list[str] | None:
+    """The scopes asked for, or those of the subscriptions where none are; None where the client may not have them all."""
+    may = open_scopes(credential)
+    wanted = list(dict.fromkeys(asked.split(" ")))
+    wanted = [scope for scope in wanted if scope]
+    if not wanted:
+        return [scope for scope in may if scope not in oidc.SCOPES]
+    return wanted if set(wanted) <= set(may) else None
+
+
 # ---- consent ------------------------------------------------------------------------------------------------------
 @transaction.atomic
 def agree(*, credential: Credential, scopes: Iterable[str], by: User) -> Consent:
@@ -64,7 +75,7 @@ def agree(*, credential: Credential, scopes: Iterable[str], by: User) -> Consent
     if created or not wanted <= set(consent.scopes.split()):
         consent.scopes = " ".join(sorted(wanted | set(consent.scopes.split())))
         consent.save(update_fields=["scopes"])
-        _trail("consent_given", credential, by, scopes=consent.scopes)
+        trail("consent_given", credential, by, scopes=consent.scopes)
     return consent
 
 
@@ -93,7 +104,7 @@ def withdraw(*, consent: Consent, by: User) -> None:
 @transaction.atomic
 def refuse(*, credential: Credential, by: User | None, reason: str) -> None:
     """Only the trail: a request that was answered with an error, or with no by the person (access_denied)."""
-    _trail("authorization_refused", credential, by, reason=reason)
+    trail("authorization_refused", credential, by, reason=reason)
 
 
 # ---- codes --------------------------------------------------------------------------------------------------------
@@ -115,21 +126,21 @@ def issue_code(
         consent=consent,
         credential=credential,
         scopes=" ".join(scopes),
-        code_hash=_hash(code),
+        code_hash=hash_of(code),
         code_expires_at=timezone.now() + timedelta(seconds=CODE_SECONDS),
         redirect_uri=redirect_uri,
         code_challenge=code_challenge,
         nonce=nonce,
         signed_in_at=signed_in_at,
     )
-    _trail("authorization_code_issued", credential, by, scopes=" ".join(scopes))
+    trail("authorization_code_issued", credential, by, scopes=" ".join(scopes))
     return code
 
 
 @transaction.atomic
 def redeem_code(*, code: str, credential: Credential, redirect_uri: str, verifier: str) -> Tokens | Refused:
     """The first tokens of a grant. A code that comes twice ends the grant (RFC 6749 4.1.2, RFC 9700 4.2)."""
-    grant = _grants().filter(code_hash=_hash(code)).first()
+    grant = _grants().filter(code_hash=hash_of(code)).first()
     if grant is None:
         refused = "unknown"
     elif grant.credential_id != credential.pk:
@@ -144,12 +155,12 @@ def redeem_code(*, code: str, credential: Credential, redirect_uri: str, verifie
     else:
         refused = _over(grant, grant.code_expires_at)
     if refused or grant is None:
-        _trail("authorization_code_refused", credential, None, reason=refused)
+        trail("authorization_code_refused", credential, None, reason=refused)
         return Refused(refused)
     grant.redeemed_at = timezone.now()
     grant.save(update_fields=["redeemed_at"])
-    _trail("authorization_code_redeemed", credential, grant.consent.user)
-    return _issue(grant, tuple(grant.scopes.split()), nonce=grant.nonce)
+    trail("authorization_code_redeemed", credential, grant.consent.user)
+    return issue(grant, tuple(grant.scopes.split()), nonce=grant.nonce)
 
 
 # ---- refresh tokens -----------------------------------------------------------------------------------------------
@@ -168,24 +179,24 @@ def refresh(*, token: str, credential: Credential, scopes: Iterable[str] | None)
     ):
         return Refused("scope")
     if refused or row is None:
-        _trail("refresh_refused", credential, None, reason=refused)
+        trail("refresh_refused", credential, None, reason=refused)
         return Refused(refused)
     row.used_at = timezone.now()
     row.save(update_fields=["used_at"])
-    _trail("token_refreshed", credential, row.grant.consent.user)
-    return _issue(row.grant, tuple(row.grant.scopes.split() if scopes is None else scopes))
+    trail("token_refreshed", credential, row.grant.consent.user)
+    return issue(row.grant, tuple(row.grant.scopes.split() if scopes is None else scopes))
 
 
 @transaction.atomic
 def revoke_refresh(*, token: str, credential: Credential) -> bool:
     """RFC 7009: end the family of the client's own refresh token. False where it is none."""
-    row = RefreshToken.objects.filter(token_hash=_hash(token), grant__credential=credential).first()
+    row = RefreshToken.objects.filter(token_hash=hash_of(token), grant__credential=credential).first()
     if row is None:
         return False
     grant = _grants().get(pk=row.grant_id)
     if grant.ended_at is None:
         end(grant, by=None)
-        _trail("refresh_revoked", credential, None)
+        trail("refresh_revoked", credential, None)
     return True
 
 
@@ -201,7 +212,7 @@ def end(grant: PersonGrant, *, by: User | None) -> None:
             defaults={"credential": grant.credential, "expires_at": row.access_expires_at, "by": by},
         )
         if created:
-            _trail("token_revoked", grant.credential, by, jti=row.jti)
+            trail("token_revoked", grant.credential, by, jti=row.jti)
             credential_changed.send(
                 sender=Credential, instance=grant.credential, event="token_revoked", by=by
             )
@@ -212,12 +223,13 @@ def forget_ended() -> None:
     now = timezone.now()
     day = now - timedelta(days=1)
     PersonGrant.objects.filter(ended_at__lt=now - timedelta(seconds=REFRESH_SECONDS)).delete()
+    DeviceRequest.objects.filter(expires_at__lt=day).delete()
     PersonGrant.objects.filter(redeemed_at=None, code_expires_at__lt=day).delete()
     PersonGrant.objects.filter(redeemed_at__lt=day).exclude(refresh_tokens__expires_at__gt=now).delete()
 
 
 # ---- shared -------------------------------------------------------------------------------------------------------
-def _issue(grant: PersonGrant, scopes: Iterable[str], *, nonce: str = "") -> Tokens:
+def issue(grant: PersonGrant, scopes: Iterable[str], *, nonce: str = "") -> Tokens:
     """Tokens of the grant, within what the application's subscriptions still open. A nonce is answered once."""
     credential = grant.credential
     entitlements = entitlements_of(credential.application, credential.environment)
@@ -235,7 +247,7 @@ def _issue(grant: PersonGrant, scopes: Iterable[str], *, nonce: str = "") -> Tok
     text = secrets.token_urlsafe(32)
     RefreshToken.objects.create(
         grant=grant,
-        token_hash=_hash(text),
+        token_hash=hash_of(text),
         expires_at=timezone.now() + timedelta(seconds=REFRESH_SECONDS),
         jti=claims["jti"],
         access_expires_at=datetime.fromtimestamp(claims["exp"], tz=UTC),
@@ -248,11 +260,11 @@ def _issue(grant: PersonGrant, scopes: Iterable[str], *, nonce: str = "") -> Tok
 
 def _refresh_token(token: str, credential: Credential) -> tuple[RefreshToken | None, str]:
     """The row, locked with its family, and why it is refused: "" where it is good."""
-    found = RefreshToken.objects.filter(token_hash=_hash(token)).values_list("grant_id", flat=True).first()
+    found = RefreshToken.objects.filter(token_hash=hash_of(token)).values_list("grant_id", flat=True).first()
     if found is None:
         return None, "unknown"
     grant = _grants().get(pk=found)
-    row = RefreshToken.objects.get(token_hash=_hash(token))
+    row = RefreshToken.objects.get(token_hash=hash_of(token))
     row.grant = grant
     if grant.credential_id != credential.pk:
         return row, "another client's"
@@ -276,11 +288,14 @@ def _grants() -> QuerySet[PersonGrant]:
     )
 
 
-def _trail(event: str, credential: Credential, by: User | None, **data: str) -> None:
+def trail(event: str, credential: Credential, by: User | None, **data: str) -> None:
+    """The audit row. What anybody can send without end, a code that never was, is written once an hour."""
+    if data.get("reason") == "unknown" and not limits.first_this_hour(f"{event} {credential.public_id}"):
+        return
     record(event, credential, by=by, team=credential.application.team, **data)
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 

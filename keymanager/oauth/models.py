@@ -93,3 +93,28 @@ class RefreshToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.grant}, {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class DeviceRequest(models.Model):
+    """A device without a browser waits for a person, who types its code into our page (RFC 8628)."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        ALLOWED = "allowed"
+        DENIED = "denied"
+
+    device_code_hash = models.CharField(max_length=64, unique=True)
+    # Of a code short enough to guess: keyed with the portal's own secret, so that the row alone tells nothing.
+    user_code_hash = models.CharField(max_length=64, unique=True)
+    credential = models.ForeignKey("keymanager.Credential", on_delete=models.CASCADE, related_name="+")
+    scopes = models.TextField(blank=True)
+    status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
+    grant = models.OneToOneField(PersonGrant, null=True, on_delete=models.CASCADE, related_name="device")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(db_index=True)
+    # Seconds that the device has to wait between two questions, and when it last asked.
+    interval = models.PositiveSmallIntegerField()
+    asked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.credential}, {self.created_at:%Y-%m-%d %H:%M}"

@@ -5,7 +5,7 @@ from oauthlib.oauth2 import BackendApplicationServer
 
 from keymanager import tokens
 
-from .grant_types import CodeGrantType, RefreshGrantType
+from .grant_types import DEVICE, CodeGrantType, DeviceGrantType, RefreshGrantType
 
 
 class Server(BackendApplicationServer):
@@ -19,6 +19,7 @@ class Server(BackendApplicationServer):
         )
         self.grant_types["authorization_code"] = CodeGrantType(request_validator)
         self.grant_types["refresh_token"] = RefreshGrantType(request_validator)
+        self.grant_types[DEVICE] = DeviceGrantType(request_validator)
         # What RFC 7009's hint may say; one that is wrong changes nothing.
         self.supported_token_types = ("access_token", "refresh_token")
 

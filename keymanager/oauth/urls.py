@@ -1,12 +1,14 @@
 from django.urls import path
 
-from . import authorize, consent, oidc, views
+from . import authorize, consent, device, oidc, views
 
 urlpatterns = [
     path("o/authorize/", authorize.authorize, name="authorize"),
     path("account/consents/", consent.consents, name="consents"),
     path("account/consents/<str:public_id>/withdraw/", consent.withdraw, name="withdraw-consent"),
     path("o/userinfo/", oidc.userinfo, name="userinfo"),
+    path("o/device_authorization/", views.device_authorization, name="device-authorization"),
+    path("device/", device.device, name="device"),
     path("o/token/", views.token, name="token"),
     path("o/revoke_token/", views.revoke, name="revoke-token"),
     path("o/introspect/", views.introspect, name="introspect"),

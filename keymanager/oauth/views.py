@@ -18,8 +18,9 @@ from keymanager import signing
 from keymanager.models import Credential, RevokedToken
 from portal.errors import Invalid
 
-from . import authorize, oidc
+from . import authorize, device, oidc
 from .assertions import SIGNATURES
+from .grant_types import DEVICE
 from .limits import limited, tell_owner_of_shown_token
 
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -30,13 +31,37 @@ _PROVING = ("token", "revocation", "introspection")
 @csrf_exempt
 @require_POST
 @limited
-@sensitive_post_parameters("client_secret", "code", "code_verifier", "refresh_token")
+@sensitive_post_parameters("client_secret", "code", "code_verifier", "refresh_token", "device_code")
 def token(request: HttpRequest) -> HttpResponse:
     """An access token for a client that proves itself."""
     if request.META["QUERY_STRING"]:
         return _refusal("invalid_request", "Parameters belong in the body, not in the URL.")
     _, _, body, status = _core().create_token_response(request)
     return _answer(body, status)
+
+
+@csrf_exempt
+@require_POST
+@limited
+def device_authorization(request: HttpRequest) -> HttpResponse:
+    """Codes for a device and its person (RFC 8628 3.1), for a public client."""
+    if request.META["QUERY_STRING"]:
+        return _refusal("invalid_request", "Parameters belong in the body, not in the URL.")
+    core = _core()
+    oauth = Request(*core._extract_params(request))  # noqa: SLF001  as in `_authenticated_client`
+    validator = core.server.request_validator
+    required = validator.client_authentication_required(oauth)
+    known = (
+        validator.authenticate_client(oauth)
+        if required
+        else validator.authenticate_client_id(oauth.client_id, oauth)
+    )
+    if not known:
+        return _refusal("invalid_client", status=401)
+    if not validator.validate_grant_type(oauth.client_id, DEVICE, oauth.client, oauth):
+        return _refusal("unauthorized_client")
+    answer = device.asked(request, oauth.credential)
+    return _refusal(answer) if isinstance(answer, str) else _answer(json.dumps(answer), 200)
 
 
 @csrf_exempt
@@ -86,7 +111,8 @@ def metadata(request: HttpRequest) -> HttpResponse:
             "token_endpoint": _address("token"),
             "token_endpoint_auth_methods_supported": [*methods, "none"],
             **{f"{name}_endpoint_auth_signing_alg_values_supported": list(SIGNATURES) for name in _PROVING},
-            "grant_types_supported": ["client_credentials", "authorization_code", "refresh_token"],
+            "grant_types_supported": ["client_credentials", "authorization_code", "refresh_token", DEVICE],
+            "device_authorization_endpoint": _address("device-authorization"),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
             "code_challenge_methods_supported": ["S256"],

@@ -27,7 +27,13 @@ def test_metadata_tells_the_truth(path, settings, ask, client_of):
         key: value.removeprefix(settings.PORTAL_URL) for key, value in data.items() if isinstance(value, str)
     }
     assert len(Client().get(local["jwks_uri"]).json()["keys"]) == 2
-    assert data["grant_types_supported"] == ["client_credentials", "authorization_code", "refresh_token"]
+    assert data["grant_types_supported"] == [
+        "client_credentials",
+        "authorization_code",
+        "refresh_token",
+        "urn:ietf:params:oauth:grant-type:device_code",
+    ]
+    assert Client().post(local["device_authorization_endpoint"]).status_code == 401  # no client
     assert (data["response_types_supported"], data["code_challenge_methods_supported"]) == (
         ["code"],
         ["S256"],

@@ -176,7 +176,6 @@ def test_api_key_is_no_client(ask, key_of):
         "password",
         "implicit",
         "x",
-        "urn:ietf:params:oauth:grant-type:device_code",
     ],
 )
 def test_other_grants(ask, client_of, grant):

@@ -1,0 +1,127 @@
+"""Every write about devices that wait for a person (RFC 8628): ask, allow or deny, collect the tokens."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from keymanager.models import Credential, DeviceRequest, PersonGrant
+from portal.accounts.models import User
+from portal.errors import Conflict
+
+from . import grants
+from .grants import Refused, Tokens
+
+CODE_SECONDS = 600
+INTERVAL_SECONDS = 5
+# RFC 8628 6.1: no vowels, so no words, and nothing that looks like something else. Eight of them are 2^34 codes.
+_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
+_LETTERS_IN_CODE = 8
+
+
+class Codes(NamedTuple):
+    """For the device, and for the person; neither can be read back."""
+
+    device: str
+    user: str
+
+
+@transaction.atomic
+def ask(*, credential: Credential, scopes: Iterable[str]) -> Codes:
+    """A device of the client asks for a person, for CODE_SECONDS."""
+    letters = "".join(secrets.choice(_LETTERS) for _ in range(_LETTERS_IN_CODE))
+    codes = Codes(secrets.token_urlsafe(32), f"{letters[:4]}-{letters[4:]}")
+    DeviceRequest.objects.create(
+        device_code_hash=grants.hash_of(codes.device),
+        user_code_hash=_keyed(codes.user),
+        credential=credential,
+        scopes=" ".join(scopes),
+        expires_at=timezone.now() + timedelta(seconds=CODE_SECONDS),
+        interval=INTERVAL_SECONDS,
+    )
+    grants.trail("device_asked", credential, None)
+    return codes
+
+
+def waiting(user_code: str) -> DeviceRequest | None:
+    """The request that waits for this code, however it was typed: small letters, without the dash, with spaces."""
+    rows = DeviceRequest.objects.filter(
+        user_code_hash=_keyed(user_code),
+        status=DeviceRequest.Status.PENDING,
+        expires_at__gt=timezone.now(),
+        credential__in=Credential.objects.usable(),
+    )
+    return rows.select_related("credential__application__team").first()
+
+
+@transaction.atomic
+def decide(*, device: DeviceRequest, allow: bool, signed_in_at: datetime, by: User) -> None:
+    """The person's answer. Raises Conflict where it has been answered already, or the time is over."""
+    row = DeviceRequest.objects.select_for_update().get(pk=device.pk)
+    if row.status != DeviceRequest.Status.PENDING or row.expires_at <= timezone.now():
+        raise Conflict("This code is used up or over.", remedy="Ask the device for a new one.")
+    if allow:
+        consent = grants.agree(credential=device.credential, scopes=row.scopes.split(), by=by)
+        row.grant = PersonGrant.objects.create(
+            consent=consent,
+            credential=device.credential,
+            scopes=row.scopes,
+            code_expires_at=row.expires_at,
+            signed_in_at=signed_in_at,
+        )
+    row.status = DeviceRequest.Status.ALLOWED if allow else DeviceRequest.Status.DENIED
+    row.save(update_fields=["status", "grant"])
+    grants.trail("device_allowed" if allow else "device_denied", device.credential, by)
+
+
+@transaction.atomic
+def collect(*, device_code: str, credential: Credential) -> Tokens | Refused:
+    """What the device gets when it asks (RFC 8628 3.5). The reason of a refusal is the error for the client."""
+    row = (
+        DeviceRequest.objects.select_for_update(of=("self",))
+        .select_related("grant__consent__user", "grant__credential__application__team")
+        .filter(device_code_hash=grants.hash_of(device_code), credential=credential)
+        .first()
+    )
+    if row is None:
+        grants.trail("device_code_refused", credential, None, reason="unknown")
+        return Refused("unknown")
+    if row.expires_at <= timezone.now():
+        return Refused("expired_token")
+    if row.status == DeviceRequest.Status.DENIED:
+        return Refused("access_denied")
+    if row.grant is None:
+        return Refused(_too_soon_or_pending(row))
+    grant, refused = row.grant, ""
+    if grant.redeemed_at is not None:
+        refused = "replayed"
+        grants.end(grant, by=None)
+    elif grant.ended_at is not None or not grant.consent.user.is_active:
+        refused = "ended"
+    if refused:
+        grants.trail("device_code_refused", credential, None, reason=refused)
+        return Refused(refused)
+    grant.redeemed_at = timezone.now()
+    grant.save(update_fields=["redeemed_at"])
+    grants.trail("device_code_redeemed", credential, grant.consent.user)
+    return grants.issue(grant, tuple(grant.scopes.split()))
+
+
+def _too_soon_or_pending(row: DeviceRequest) -> str:
+    """Who asks too often has to wait five seconds longer from now on."""
+    now = timezone.now()
+    early = row.asked_at is not None and row.asked_at + timedelta(seconds=row.interval) > now
+    row.asked_at = now
+    if early:
+        row.interval = min(row.interval + 5, CODE_SECONDS)
+    row.save(update_fields=["asked_at", "interval"])
+    return "slow_down" if early else "authorization_pending"
+
+
+def _keyed(user_code: str) -> str:
+    letters = "".join(letter for letter in user_code.upper() if letter in _LETTERS)
+    return salted_hmac("keymanager.device", letters, algorithm="sha256").hexdigest()
