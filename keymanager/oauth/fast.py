@@ -25,6 +25,7 @@ from portal.accounts import limits
 
 from . import changes, clients
 from .clients import Client
+from .limits import over
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 PATH = "/o/token/"
@@ -53,14 +54,15 @@ class FastTokens:
 
 def issue(environ: dict[str, Any], body: bytes) -> bytes | None:
     """The body of the answer, or None for the long way."""
-    # While somebody is over a limit the view looks at who.
-    if environ.get("QUERY_STRING") or limits.any_over() or not _host_is_ours(environ.get("HTTP_HOST", "")):
+    if environ.get("QUERY_STRING") or not _host_is_ours(environ.get("HTTP_HOST", "")):
         return None
     parameters = _parameters(body)
     if parameters is None or parameters.get("grant_type") != "client_credentials":
         return None
     claimed = _claimed(environ.get("HTTP_AUTHORIZATION", ""), parameters)
     if claimed is None or not _CLIENT_ID.fullmatch(claimed[0]):
+        return None
+    if limits.any_over() and over(claimed[0], environ):
         return None
     known = _known(claimed[0])
     if known is None or not _proven(known[0], claimed[1]):

@@ -169,15 +169,23 @@ def test_other_bodies_go_the_long_way(content_type, client_of):
 
 
 @pytest.mark.django_db
-def test_what_is_odd_goes_the_long_way(client_of, monkeypatch):
+def test_what_is_odd_goes_the_long_way(client_of):
     header = basic(client_of.credential.public_id, client_of.secret)
     assert short(GRANT, path=f"{fast.PATH}?x=1", authorization=header) is None
     assert short(GRANT, path="/o/revoke_token/", authorization=header) is None
     assert short(GRANT, host="evil.example", authorization=header) is None
     assert short(GRANT + "&scope=" + "x" * 5000, authorization=header) is None
     assert short(GRANT, authorization=header) is not None
-    monkeypatch.setattr(limits, "any_over", lambda: True)
-    assert short(GRANT, authorization=header) is None
+
+
+@pytest.mark.django_db
+def test_who_is_over_a_limit_goes_the_long_way_and_nobody_else(client_of, application, consumer, settings):
+    settings.CLIENT_FAILURES = 1
+    other = factories.ClientFactory(application=application, by=consumer)
+    wrong = basic(client_of.credential.public_id, "pcs_wrong")
+    Client().post(fast.PATH, GRANT, content_type=FORM, headers={"authorization": wrong})
+    assert short(GRANT, authorization=basic(client_of.credential.public_id, client_of.secret)) is None
+    assert short(GRANT, authorization=basic(other.credential.public_id, other.secret)) is not None
 
 
 @pytest.mark.django_db
