@@ -7,6 +7,7 @@ listen for a second uses nothing that it remembers.
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -106,7 +107,10 @@ def _on_application(*, instance: Application, created: bool, **_: Any) -> None:
 def _tell(payload: str) -> None:
     """Here at once, for what follows in this transaction, and again with its end; elsewhere with its end."""
     forget(payload)
-    transaction.on_commit(lambda: forget(payload))
+    # A full sync changes thousands of versions: once a transaction is enough, and one that is undone is undone here too.
+    if any(told is forget for _, told, _ in connection.run_on_commit):
+        return
+    transaction.on_commit(forget if payload == _EVERYBODY else partial(forget, payload))
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
 

@@ -1,20 +1,24 @@
 """From a click to the gateway: real Postgres, real Envoy, the agent's own loop."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import cycle
+from typing import Self
 
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
 from apis import actions as api_actions
-from apis.models import ApiVersion
+from apis.models import ApiVersion, Plan
 from apis.signals import version_changed
 from gateway.agent import Agent
 from gateway.models import Receipt, ReceiptStatus, Revision, VersionProblem
 from gateway.publish import Publisher, envoy_options
-from keymanager import actions as credential_actions, tokens
+from keymanager import actions as credential_actions, signing, tasks as credential_tasks, tokens
+from keymanager.models import SigningKey
 from subscriptions import actions
 from subscriptions.models import Subscription
 from tests import factories
@@ -326,7 +330,76 @@ def test_access_ends_by_the_clock(
 @pytest.fixture(autouse=True)
 def _one_signing_key() -> Callable[[], None] | None:
     """The key ring is remembered by the process, the database is emptied after every test."""
-    from keymanager import signing
-
     signing.forget()
     return None
+
+
+class Traffic:
+    """Calls one after another on a thread, each with the next of what `mint` makes; what was answered, and how often."""
+
+    def __init__(self, envoy: RunningEnvoy, mint: Callable[[], str]) -> None:
+        self.answers: Counter[tuple[int, str | None]] = Counter()
+        self._envoy, self._mint, self._stop = envoy, mint, threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(0.005):
+                answer = self._envoy.call("/orders/v1/items", token=self._mint())
+                self.answers[answer.status, answer.reason] += 1
+        finally:
+            connection.close()
+
+    def goes_on(self) -> None:
+        """Wait for twenty answers more."""
+        goal = self.answers.total() + 20
+        wait_until(lambda: self.answers.total() >= goal)
+
+
+def test_signing_keys_rotate_under_traffic(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss, settings
+) -> None:
+    """Once by hand, and once to ES256 by the setting: no call fails, with tokens of the old keys nor of the new."""
+    Plan.objects.update(rate_requests=100_000, burst=10_000)
+    tell(story.api.current_version, "published")
+    proven(story.api.current_version, "published")
+    actions.approve(subscription=story, by=boss)
+    proven(story, "approved")
+    kept = [tokens.mint(application=story.application, environment="production")]
+    fresh = cycle([True, False])
+
+    def mint() -> str:
+        if next(fresh):
+            return tokens.mint(application=story.application, environment="production")
+        return kept[-1]
+
+    def published_long_ago() -> None:
+        age = timezone.timedelta(seconds=settings.JWKS_CACHE_SECONDS + 1)
+        SigningKey.objects.filter(status="next").update(created_at=timezone.now() - age)
+
+    with Traffic(running, mint) as traffic:
+        published_long_ago()
+        credential_actions.rotate_signing_key(by=boss)
+        traffic.goes_on()
+        settings.SIGNING_ALGORITHM = "ES256"
+        credential_tasks.rotate_signing_keys()
+        signing.forget()
+        # Any change makes the gateway read the keys, as the minute does.
+        proven(factories.KeyFactory(application=story.application, by=boss).credential, "issued")
+        published_long_ago()
+        credential_tasks.rotate_signing_keys()
+        signing.forget()
+        assert signing.key_ring().algorithm == "ES256"
+        traffic.goes_on()
+
+    kept.append(tokens.mint(application=story.application, environment="production"))
+    assert [running.call("/orders/v1/items", token=token).status for token in kept] == [200, 200]
+    assert set(traffic.answers) == {(200, None)}, traffic.answers
