@@ -1,13 +1,15 @@
 """Every credential that a person may see: filters for pages and REST, orders, and the whole as CSV."""
 
 import csv
+import io
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import django_filters
 from django import forms
-from django.db.models import Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -102,17 +104,23 @@ def credentials_of(user: Viewer) -> "CredentialQuerySet":
 
 def as_csv(rows: "CredentialQuerySet") -> Iterator[str]:
     """Lines of a CSV file, read in chunks. No cell is a formula to a spreadsheet, whatever people call things."""
-    writer = csv.writer(_Echo())
-    yield writer.writerow(_COLUMNS)
-    for row in rows.iterator(chunk_size=2000):
-        yield writer.writerow([_harmless(cell) for cell in _cells(row)])
-
-
-class _Echo:
-    """A file whose `write` gives back what it was given, which is what `writerow` answers."""
-
-    def write(self, text: str) -> str:
-        return text
+    # Few applications and people have many credentials: read apart, each is one object in a chunk. The APIs would be a
+    # queryset for each row.
+    apis = Credential.allowed_apis.through.objects.filter(credential=OuterRef("pk")).order_by("api__slug")
+    rows = (
+        rows.select_related(None).prefetch_related(None).prefetch_related("application__team", "created_by")
+    )
+    rows = rows.annotate(api_slugs=ArraySubquery(apis.values("api__slug")))
+    chunk = io.StringIO()
+    writer = csv.writer(chunk)
+    writer.writerow(_COLUMNS)
+    for number, row in enumerate(rows.iterator(chunk_size=2000), start=1):
+        writer.writerow([_harmless(cell) for cell in _cells(row)])
+        if number % 500 == 0:
+            yield chunk.getvalue()
+            chunk.seek(0)
+            chunk.truncate()
+    yield chunk.getvalue()
 
 
 def _cells(row: Credential) -> Iterable[str]:
@@ -122,7 +130,7 @@ def _cells(row: Credential) -> Iterable[str]:
         *(application.public_id, application.name, application.team.slug),
         *(_iso(row.created_at), str(row.created_by or ""), str((timezone.now() - row.created_at).days)),
         *(_iso(row.last_used_at), _iso(row.expires_at), _iso(row.retires_at), _iso(row.revoked_at)),
-        " ".join(sorted(api.slug for api in row.allowed_apis.all())),
+        " ".join(row.api_slugs),  # type: ignore[attr-defined]
         " ".join(row.allowed_ranges),
     )
 
