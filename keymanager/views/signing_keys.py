@@ -29,6 +29,8 @@ def signing_keys(request: HttpRequest) -> HttpResponse:
         "due": due,
         "days": settings.SIGNING_KEY_DAYS,
         "issuer": settings.ISSUER,
+        "algorithm": settings.SIGNING_ALGORITHM,
+        "switching": active.algorithm != settings.SIGNING_ALGORITHM,
     }
     return render(request, "keymanager/signing_keys.html", context)
 

@@ -199,3 +199,15 @@ def test_verify_refuses_what_we_did_not_sign(application):
     for text in bad:
         with pytest.raises(Invalid):
             signing.verify(text)
+
+
+def test_page_says_when_the_algorithm_changes(admin, client_as, settings):
+    page = client_as(admin).get("/signing-keys/").content.decode()
+    assert "The next rotation is due" in page
+    settings.SIGNING_ALGORITHM = "ES256"
+    page = client_as(admin).get("/signing-keys/").content.decode()
+    assert "New keys are ES256" in page
+    assert sorted(SigningKey.objects.values_list("algorithm", "status")) == [
+        ("ES256", Status.NEXT),
+        ("RS256", Status.ACTIVE),
+    ]
