@@ -31,7 +31,9 @@ _PROVING = ("token", "revocation", "introspection")
 @csrf_exempt
 @require_POST
 @limited
-@sensitive_post_parameters("client_secret", "code", "code_verifier", "refresh_token", "device_code")
+@sensitive_post_parameters(
+    "client_secret", "client_assertion", "code", "code_verifier", "refresh_token", "device_code"
+)
 def token(request: HttpRequest) -> HttpResponse:
     """An access token for a client that proves itself."""
     if request.META["QUERY_STRING"]:
@@ -67,7 +69,7 @@ def device_authorization(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_POST
 @limited
-@sensitive_post_parameters("client_secret", "token")
+@sensitive_post_parameters("client_secret", "client_assertion", "token")
 def revoke(request: HttpRequest) -> HttpResponse:
     """End a token of the client's own. A token that is unknown, foreign or over is answered as if it had worked."""
     if request.META["QUERY_STRING"]:
@@ -79,7 +81,7 @@ def revoke(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_POST
 @limited
-@sensitive_post_parameters("client_secret", "token")
+@sensitive_post_parameters("client_secret", "client_assertion", "token")
 def introspect(request: HttpRequest) -> HttpResponse:
     """What a client's own token says, while it counts. Nobody learns anything about another client's token."""
     if request.META["QUERY_STRING"]:
