@@ -200,6 +200,16 @@ def revoke_refresh(*, token: str, credential: Credential) -> bool:
     return True
 
 
+def living_refresh(*, token: str, credential: Credential) -> RefreshToken | None:
+    """The client's own refresh token, while it would be honoured."""
+    row = (
+        RefreshToken.objects.select_related("grant__consent__user")
+        .filter(token_hash=hash_of(token), grant__credential=credential, used_at=None)
+        .first()
+    )
+    return row if row is not None and not _over(row.grant, row.expires_at) else None
+
+
 def end(grant: PersonGrant, *, by: User | None) -> None:
     """No more tokens for it, and its living access tokens go on the gateway's deny list. Runs in the caller's transaction."""
     now = timezone.now()

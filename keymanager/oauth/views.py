@@ -18,7 +18,7 @@ from keymanager import signing
 from keymanager.models import Credential, RevokedToken
 from portal.errors import Invalid
 
-from . import authorize, device, oidc
+from . import authorize, device, grants, oidc
 from .assertions import SIGNATURES
 from .grant_types import DEVICE
 from .limits import limited, tell_owner_of_shown_token
@@ -154,6 +154,16 @@ def _authenticated_client(request: HttpRequest) -> Credential | None:
 
 
 def _introspection(text: str, client: Credential) -> dict[str, Any]:
+    if (refresh := grants.living_refresh(token=text, credential=client)) is not None:
+        return {
+            "active": True,
+            "client_id": client.public_id,
+            "sub": refresh.grant.consent.user.public_id,
+            "scope": refresh.grant.scopes,
+            "iss": settings.ISSUER,
+            "iat": int(refresh.created_at.timestamp()),
+            "exp": int(refresh.expires_at.timestamp()),
+        }
     try:
         claims = signing.verify(text)
     except Invalid:

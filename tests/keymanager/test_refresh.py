@@ -136,6 +136,24 @@ def test_nobody_revokes_anothers_refresh_token(ask, shop, first, application, co
     assert refresh(ask, shop, first["refresh_token"]).status_code == 200
 
 
+def test_introspection(ask, application, consumer, client_as, stranger):
+    shop = factories.ClientFactory(application=application, by=consumer, redirect_uris=[CALLBACK])
+    body = redeem(ask, shop, allow(client_as(stranger), shop)).json()
+
+    def told(issued, token):
+        return ask(issued, path="/o/introspect/", token=token).json()
+
+    about = told(shop, body["refresh_token"])
+    assert about["exp"] - about["iat"] == 30 * 24 * 3600
+    assert (about["active"], about["sub"], about["scope"]) == (True, stranger.public_id, "items:read")
+    assert told(shop, body["access_token"])["sub"] == stranger.public_id
+    other = factories.ClientFactory(application=application, by=consumer)
+    for token in (body["access_token"], body["refresh_token"]):
+        assert told(other, token) == {"active": False}
+    refresh(ask, shop, body["refresh_token"])
+    assert told(shop, body["refresh_token"]) == {"active": False}
+
+
 def test_only_the_hash_is_stored(first):
     assert first["refresh_token"] not in str(list(RefreshToken.objects.values()))
 
