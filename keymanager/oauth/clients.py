@@ -108,7 +108,7 @@ def _tell(payload: str) -> None:
     """Here at once, for what follows in this transaction, and again with its end; elsewhere with its end."""
     forget(payload)
     # A full sync changes thousands of versions: once a transaction is enough, and one that is undone is undone here too.
-    if any(told is forget for _, told, _ in connection.run_on_commit):
+    if any(waiting[1] is forget for waiting in connection.run_on_commit):
         return
     transaction.on_commit(forget if payload == _EVERYBODY else partial(forget, payload))
     with connection.cursor() as cursor:
