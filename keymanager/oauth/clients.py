@@ -5,6 +5,7 @@ Postgres in the transaction of the change: `changes` hears it within millisecond
 listen for a second uses nothing that it remembers.
 """
 
+import threading
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -50,6 +51,8 @@ class _Held:
 
     clients: dict[str, Client] = {}
     forgotten: int = 0
+    # Of those who write: nothing may be remembered between the look at `forgotten` and the writing.
+    lock = threading.Lock()
 
 
 def remembered(client_id: str) -> Client | None:
@@ -62,23 +65,24 @@ def read(client_id: str) -> Client | None:
     """The client from the database, remembered from now on. Two queries; None where there is no such usable client."""
     before = _Held.forgotten
     client = _read(client_id)
-    # What was forgotten meanwhile may have been read before it changed.
-    if client is not None and before == _Held.forgotten:
-        while len(_Held.clients) >= _REMEMBERED_MAX:
-            _Held.clients.pop(next(iter(_Held.clients)), None)
-        _Held.clients[client_id] = client
+    with _Held.lock:
+        # What was forgotten meanwhile may have been read before it changed.
+        if client is not None and before == _Held.forgotten:
+            while len(_Held.clients) >= _REMEMBERED_MAX:
+                del _Held.clients[next(iter(_Held.clients))]
+            _Held.clients[client_id] = client
     return client
 
 
 def forget(payload: str = _EVERYBODY) -> None:
     """Remember nothing more about an application's clients, by its row's key, or about anybody's."""
-    _Held.forgotten += 1
-    if payload == _EVERYBODY:
-        _Held.clients = {}
-        return
-    for client in list(_Held.clients.values()):
-        if str(client.application_pk) == payload:
-            _Held.clients.pop(client.public_id, None)
+    with _Held.lock:
+        _Held.forgotten += 1
+        _Held.clients = {
+            client_id: client
+            for client_id, client in _Held.clients.items()
+            if payload != _EVERYBODY and str(client.application_pk) != payload
+        }
 
 
 def connect() -> None:
