@@ -45,8 +45,10 @@ class Channel(pgmq.Channel):
 
     def _wake(self, queue: str) -> None:
         """As if a task had just come. Without it one waits for the next poll, no more."""
-        with suppress(psycopg.Error), self.pgmq.pool.connection() as connection:
-            connection.execute("SELECT pg_notify(%s, '')", [f"pgmq.q_{queue}.INSERT"])
+        pool = self.pgmq.pool
+        if pool is not None:
+            with suppress(psycopg.Error), pool.connection() as session:
+                session.execute("SELECT pg_notify(%s, '')", [f"pgmq.q_{queue}.INSERT"])
 
 
 class Transport(pgmq.Transport):
