@@ -61,7 +61,7 @@ class NewClientForm(NewCredentialForm):
     public = forms.BooleanField(
         required=False,
         label="It cannot keep a secret",
-        help_text="An app in a browser, on a phone or on a desk. It gets no secret, and tokens for people only.",
+        help_text="An app on a phone, on a desk or on a device. It gets no secret, and tokens for people only.",
     )
 
     def clean_redirect_uris(self) -> list[str]:
