@@ -130,12 +130,12 @@ def test_catalog_query_count_is_constant(client_as, consumer, django_assert_num_
     client = client_as(consumer)
     for n in range(3):
         factories.ApiVersionFactory(plans=[free], version=f"{n}.0")
-    # session, person, plans and APIs that changed, teams, APIs, plans, own subscriptions; the top bar: approvals, namespaces
-    with django_assert_num_queries(10):
+    # session, person, what changed, plans and APIs of it, teams, APIs, plans, own subscriptions; the top bar: approvals, namespaces
+    with django_assert_num_queries(11):
         client.get("/")
     for n in range(9):
         factories.ApiVersionFactory(plans=[free], version=f"{n}.1")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         client.get("/")
 
 
