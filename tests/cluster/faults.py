@@ -30,15 +30,19 @@ class World:
     record: Callable[[str, object], None]
     known: dict[str, str] = field(default_factory=dict)
 
-    def apply(self, *names: str, **spec: Any) -> None:
-        self.plane.apply(*(api(self.namespace, name, **spec) for name in names))
+    def apply(self, *names: str, path: str = "", **spec: Any) -> None:
+        """Apis at paths of their own, or one at this path below: objects of other tests may still be in the cluster."""
+        self.plane.apply(*(self.document(name, path, **spec) for name in names))
+
+    def document(self, name: str, path: str = "", **spec: Any) -> dict[str, Any]:
+        return api(self.namespace, name, basePath=f"/{self.namespace}{path or f'/{name}'}", **spec)
 
     def apply_many(self, names: Iterable[str], **meta: Mapping[str, str]) -> None:
         """Some hundreds of objects a second, which kubectl does not reach."""
         cluster = KubernetesCluster("many", kubeconfig=str(self.plane.kubeconfig))
 
         def create(name: str) -> None:
-            document = api(self.namespace, name)
+            document = self.document(name)
             cluster.apply(API, document | {"metadata": {**document["metadata"], **meta}})
 
         with ThreadPoolExecutor(8) as threads:
@@ -63,7 +67,8 @@ class World:
         return Counter(self.versions().values_list("object_name", flat=True))
 
     def paths(self) -> dict[str, str]:
-        return dict(self.versions().values_list("object_name", "base_path"))
+        rows = self.versions().values_list("object_name", "base_path")
+        return {name: path.removeprefix(f"/{self.namespace}") for name, path in rows}
 
     def settled(self, names: Iterable[str]) -> bool:
         """Exactly these are listed, each once, and nothing is left to do."""

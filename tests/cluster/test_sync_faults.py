@@ -44,7 +44,7 @@ def test_killed_watch_misses_nothing(world) -> None:
     world.apply("kept", "changed", "doomed")
     until(lambda: world.settled(["kept", "changed", "doomed"]), world.found)
     world.found.kill(watch_of(world))
-    world.apply("changed", basePath="/elsewhere")
+    world.apply("changed", path="/elsewhere")
     world.apply("new")
     world.delete("doomed")
     world.found.start(WATCH)
@@ -135,7 +135,7 @@ def test_worker_whose_clock_is_an_hour_off(world, hours: int) -> None:
     seen = world.version("orders").seen_at.timestamp()
     assert abs(seen - time.time() - hours * 3600) < 1800, "the clock is not off"
     world.delete("doomed")
-    world.apply("orders", basePath="/elsewhere")
+    world.apply("orders", path="/elsewhere")
     world.heals(lambda: world.settled(["orders"]) and world.paths()["orders"] == "/elsewhere", "followed")
     before = SyncRun.objects.filter(outcome=SyncRun.Outcome.COMPLETE).count()
     world.plane.stop()

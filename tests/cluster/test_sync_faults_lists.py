@@ -95,7 +95,7 @@ def test_object_created_anew_while_nobody_watched(world) -> None:
     until(lambda: world.settled(["orders"]), world.found)
     world.found.kill(world.found.processes[1])
     world.delete("orders")
-    world.apply("orders", basePath="/elsewhere")
+    world.apply("orders", path="/elsewhere")
     world.found.start(WATCH)
     world.heals(lambda: world.paths() == {"orders": "/elsewhere"} and world.settled(["orders"]))
     again = world.version("orders")
