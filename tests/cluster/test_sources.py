@@ -105,9 +105,11 @@ def row_of(published: Any) -> type[Any]:
 
 
 def generations(source: Source) -> list[str]:
-    """The versions of the source's kind, as if it were the newest."""
-    known = [other.kind.version for other in SOURCES if other.kind.resource == source.kind.resource]
-    return [version for version in dict.fromkeys(known) if _age(version) <= _age(source.kind.version)]
+    """The versions of the source's kind, as if it were the newest; the newest is stored, or its fields would be cut off."""
+    known = {other.kind.version for other in SOURCES if other.kind.resource == source.kind.resource}
+    return sorted(
+        (version for version in known if _age(version) <= _age(source.kind.version)), key=_age, reverse=True
+    )
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.kind))
