@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 from django.test import Client
 
@@ -14,6 +15,10 @@ pytest_plugins = ["tests.cluster.fixtures", "tests.stack"]
 REQUIRE_ALL = os.environ.get("PORTICO_REQUIRE_ALL") == "1"
 LEFT_OUT = "left out: "
 _left_out: set[str] = set()
+
+# The same examples in every run: no commit is judged by luck. New ones, and any number of them, are tried by hand.
+hypothesis.settings.register_profile("portico", derandomize="PORTICO_FUZZ_EXAMPLES" not in os.environ)
+hypothesis.settings.load_profile("portico")
 
 
 @pytest.fixture(autouse=True)

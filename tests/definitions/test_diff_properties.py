@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -57,12 +58,14 @@ PARAMETER = st.fixed_dictionaries(
     {"name": NAMES, "in": st.sampled_from(["query", "header", "path"]), "schema": SCHEMA},
     optional={"required": st.booleans(), "style": st.just("simple"), "deprecated": st.booleans()},
 )
+# A parameter is told from the others by its name and place (OpenAPI 3.1, Operation Object).
+PARAMETERS = st.lists(PARAMETER, max_size=2, unique_by=lambda one: (one["name"], one["in"]))
 SECURITY = st.lists(st.dictionaries(NAMES, st.lists(NAMES, max_size=2), max_size=2), max_size=2)
 OPERATION = st.fixed_dictionaries(
     {},
     optional={
         "deprecated": st.booleans(),
-        "parameters": st.lists(PARAMETER, max_size=2),
+        "parameters": PARAMETERS,
         "requestBody": st.fixed_dictionaries({"content": CONTENT}, optional={"required": st.booleans()}),
         "responses": st.dictionaries(
             st.sampled_from(["200", "404", "4XX", "default"]),
@@ -84,7 +87,8 @@ DOCUMENT = st.fixed_dictionaries(
         "components": st.fixed_dictionaries({"schemas": st.dictionaries(NAMES, SCHEMA, max_size=3)}),
     }
 )
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+TRIED = int(os.environ.get("PORTICO_FUZZ_EXAMPLES", "150"))
+MANY = settings(max_examples=TRIED, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @MANY
