@@ -21,6 +21,7 @@ class Reason(StrEnum):
     TOKEN_REVOKED = "token_revoked"  # noqa: S105
     WRONG_AUDIENCE = "wrong_audience"
     KEY_UNKNOWN = "key_unknown"
+    CLIENT_UNKNOWN = "client_unknown"
     NOT_SUBSCRIBED = "not_subscribed"
     SUSPENDED = "suspended"
     SCOPE_MISSING = "scope_missing"
@@ -110,7 +111,7 @@ class PlanLimits:
 
 @dataclass(frozen=True, slots=True)
 class KeyIdentity:
-    """Whose API key it is: the credential is what gets revoked, the application is what subscriptions belong to."""
+    """Whose API key or outside client it is: the credential is what gets revoked, the application is what subscriptions belong to."""
 
     credential: str
     application: str
@@ -125,12 +126,28 @@ class Issuer:
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideIssuer:
+    """An issuer of somebody else's whose tokens count too, where they are for one of `audiences`.
+
+    Of what they say only the claim `client_claim` names the caller, and only if `clients` maps its value to an identity:
+    nothing in them is taken for a claim of ours.
+    """
+
+    url: str
+    jwks: str
+    audiences: tuple[str, ...]
+    client_claim: str
+    clients: Mapping[str, KeyIdentity] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentState:
     """What differs between environments. `keys` maps the SHA-256 (hex) of an API key to its identity."""
 
     audience: str
     versions: tuple[Version, ...] = ()
     keys: Mapping[str, KeyIdentity] = field(default_factory=dict)
+    outside: tuple[OutsideIssuer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

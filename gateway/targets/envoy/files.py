@@ -13,6 +13,7 @@ from gateway.targets.envoy.clusters import cluster_resources
 from gateway.targets.envoy.listeners import listener_resources
 from gateway.targets.envoy.options import EnvoyOptions
 from gateway.targets.envoy.policies import (
+    clients_resource,
     deny_resource,
     jwt_resource,
     keys_resource,
@@ -54,6 +55,7 @@ def _renderers(snapshot: Snapshot, options: EnvoyOptions) -> dict[str, Callable[
         "ratelimit.json": lambda: _discovery(rate_limit_resource(snapshot.plans)),
         **own("jwt.{}.json", lambda name: _discovery(jwt_resource(snapshot.issuer, states[name]))),
         **own("keys.{}.pb", lambda name: keys_resource(states[name])),
+        **own("clients.{}.pb", lambda name: clients_resource(states[name])),
         "subs.pb": lambda: subscriptions_resource(snapshot),
         **own("rds.{}.json", lambda name: _discovery(route_resource(name, states[name].versions))),
         "lds.json": lambda: _discovery(*listener_resources(options)),

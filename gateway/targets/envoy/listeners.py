@@ -17,12 +17,34 @@ RATE_LIMIT = _HTTP + "local_ratelimit.v3.LocalRateLimit"
 HEADER_MUTATION = _HTTP + "header_mutation.v3.HeaderMutation"
 _LUA = Path(__file__).parent / "lua"
 _RBAC_METADATA = "envoy.filters.http.rbac"
+# What the map of outside clients is looked up by; "|" where the call has no outside token.
+_OUTSIDE = "%REQ(X-PORTAL-ISSUER)%|%REQ(X-PORTAL-OUTCLIENT)%"
 
 # The filters that ask for a credential; public operations and the answer 404 go without them.
-CREDENTIAL_FILTERS = ("credential", "keys", "identity", "jwt", "deny", "subs", "ratelimit")
+CREDENTIAL_FILTERS = (
+    "credential",
+    "keys",
+    "identity",
+    "jwt",
+    "outside",
+    "clients",
+    "client",
+    "deny",
+    "subs",
+    "ratelimit",
+)
 
 # Needed inside the chain only. x-portal-client and x-portal-app do reach the backend: they tell it who calls.
-_INTERNAL = ("x-portico-probe", "x-portal-probe", "x-portal-sub", "x-portal-jti", "x-portal-keyapp")
+_INTERNAL = (
+    "x-portico-probe",
+    "x-portal-probe",
+    "x-portal-sub",
+    "x-portal-jti",
+    "x-portal-keyapp",
+    "x-portal-issuer",
+    "x-portal-outclient",
+    "x-portal-outside",
+)
 
 LOG_FORMAT = {
     "time": "%START_TIME%",
@@ -113,6 +135,9 @@ def _chain(options: EnvoyOptions, environment: str) -> list[dict[str, Any]]:
         _lua("identity", options),
         {"name": "access", "typed_config": {"@type": RBAC}},
         ecds("jwt", f"jwt.{environment}.json", JWT),
+        _mutation("outside", [set_header("x-portal-outside", _OUTSIDE)]),
+        ecds("clients", f"clients.{environment}.pb", RBAC),
+        _lua("client", options),
         _mutation("subscription", _subscription_key()),
         ecds("deny", "deny.json", RBAC),
         ecds("subs", "subs.pb", RBAC),

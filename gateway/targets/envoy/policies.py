@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.snapshot import EnvironmentState, Issuer, PlanLimits, Reason, Snapshot
+from gateway.snapshot import EnvironmentState, Issuer, OutsideIssuer, PlanLimits, Reason, Snapshot
 from gateway.targets.envoy.listeners import JWT, RATE_LIMIT, RBAC
 from gateway.targets.envoy.replies import TYPE
 from gateway.targets.envoy.wire import rbac_map
@@ -28,6 +28,26 @@ def keys_resource(state: EnvironmentState) -> bytes:
         allowed={"-": "-", **identities},
         denied={},
         otherwise=Reason.KEY_UNKNOWN,
+    )
+
+
+def clients_resource(state: EnvironmentState) -> bytes:
+    """ "issuer|client" of a verified outside token -> "credential.application"; "|" is what every other call has.
+
+    No issuer's URL holds a bar, so the first one ends it.
+    """
+    identities = {
+        f"{issuer.url}|{client}": f"{who.credential}.{who.application}"
+        for issuer in state.outside
+        for client, who in issuer.clients.items()
+    }
+    return rbac_map(
+        "clients",
+        stat_prefix="client_",
+        header="x-portal-outside",
+        allowed={"|": "-", **identities},
+        denied={},
+        otherwise=Reason.CLIENT_UNKNOWN,
     )
 
 
@@ -68,27 +88,60 @@ def _action(name: str, action: str) -> dict[str, Any]:
 
 
 def jwt_resource(issuer: Issuer, state: EnvironmentState) -> dict[str, Any]:
-    """Access tokens of our issuer for this environment's address. The keys are inline: a restart needs no portal."""
-    provider = {
-        "issuer": issuer.url,
-        "audiences": [state.audience],
+    """Access tokens of our issuer for this environment's address, and those of outside issuers for their audiences.
+
+    The keys are inline: a restart needs no portal. Each issuer has its own, so that a token is only ever checked with
+    the keys of the issuer that it names, whatever its `kid` says.
+    """
+    providers = {"portico": _own_provider(issuer, state.audience)}
+    providers |= {f"outside-{number}": _outside_provider(one) for number, one in enumerate(state.outside)}
+    by_key = {"prefix": "/", "headers": [{"name": "x-portal-keyapp", "present_match": True}]}
+    any_of = [{"provider_name": name} for name in providers]
+    requires = {"requires_any": {"requirements": any_of}} if len(any_of) > 1 else any_of[0]
+    rules = [{"match": by_key}, {"match": {"prefix": "/"}, "requires": requires}]
+    return _extension("jwt", {"@type": JWT, "providers": providers, "rules": rules})
+
+
+def _own_provider(issuer: Issuer, audience: str) -> dict[str, Any]:
+    """The last two claims are in probes only: they name an outside client, of which no token can be had here."""
+    headers = {
+        "x-portal-client": "client_id",
+        "x-portal-app": "app",
+        "x-portal-jti": "jti",
+        "x-portal-issuer": "outside_issuer",
+        "x-portal-outclient": "outside_client",
+    }
+    provider = _provider(issuer.url, (audience,), issuer.jwks, headers)
+    return {
+        **provider,
+        "payload_in_metadata": "jwt",
+        "normalize_payload_in_metadata": {"space_delimited_claims": ["scope"]},
+    }
+
+
+def _outside_provider(issuer: OutsideIssuer) -> dict[str, Any]:
+    """Who it is that calls is looked up by the two headers; the payload has a place of its own, for the scopes."""
+    headers = {"x-portal-issuer": "iss", "x-portal-outclient": issuer.client_claim}
+    provider = _provider(issuer.url, issuer.audiences, issuer.jwks, headers)
+    return {
+        **provider,
+        "payload_in_metadata": "outside",
+        "normalize_payload_in_metadata": {"space_delimited_claims": ["scope", "scp"]},
+    }
+
+
+def _provider(url: str, audiences: tuple[str, ...], jwks: str, headers: dict[str, str]) -> dict[str, Any]:
+    return {
+        "issuer": url,
+        "audiences": list(audiences),
         "require_expiration": True,
         "clock_skew_seconds": 5,
         "forward": False,
         "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
-        "payload_in_metadata": "jwt",
-        "normalize_payload_in_metadata": {"space_delimited_claims": ["scope"]},
-        "claim_to_headers": [
-            {"header_name": "x-portal-client", "claim_name": "client_id"},
-            {"header_name": "x-portal-app", "claim_name": "app"},
-            {"header_name": "x-portal-jti", "claim_name": "jti"},
-        ],
+        "claim_to_headers": [{"header_name": name, "claim_name": claim} for name, claim in headers.items()],
         "jwt_cache_config": {"jwt_cache_size": 10000},
-        "local_jwks": {"inline_string": issuer.jwks},
+        "local_jwks": {"inline_string": jwks},
     }
-    by_key = {"prefix": "/", "headers": [{"name": "x-portal-keyapp", "present_match": True}]}
-    rules = [{"match": by_key}, {"match": {"prefix": "/"}, "requires": {"provider_name": "portico"}}]
-    return _extension("jwt", {"@type": JWT, "providers": {"portico": provider}, "rules": rules})
 
 
 def rate_limit_resource(plans: tuple[PlanLimits, ...]) -> dict[str, Any]:

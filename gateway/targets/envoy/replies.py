@@ -62,7 +62,7 @@ REPLIES = (
         Reason.TOKEN_INVALID,
         401,
         "Access token not valid",
-        "The token was not issued by this portal, or was altered.",
+        "The token was not issued by this portal or an issuer that it trusts, or was altered.",
         _INVALID,
     ),
     Reply(
@@ -72,6 +72,14 @@ REPLIES = (
         "API key not known",
         "The key does not exist in this environment, has expired or was revoked.",
         _MISSING,
+    ),
+    Reply(
+        _policy(Reason.CLIENT_UNKNOWN),
+        Reason.CLIENT_UNKNOWN,
+        401,
+        "Client not known",
+        "The token is good, but no application has added this client of its issuer in this environment.",
+        _INVALID,
     ),
     Reply(
         _policy(Reason.TOKEN_REVOKED),

@@ -22,6 +22,8 @@ _OFF = {"@type": _ROUTE + "FilterConfig", "disabled": True, "config": {}}
 _RBAC_PER_ROUTE = TYPE + "envoy.extensions.filters.http.rbac.v3.RBACPerRoute"
 _MUTATION_PER_ROUTE = TYPE + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"
 _CORS_POLICY = TYPE + "envoy.extensions.filters.http.cors.v3.CorsPolicy"
+# Where jwt_authn puts the scopes of a token: ours, and those of outside issuers.
+_SCOPE_CLAIMS = (("jwt", "scope"), ("outside", "scope"), ("outside", "scp"))
 _BY_KEY = {"header": {"name": "x-portal-keyapp", "present_match": True}}
 # Kinds whose answers may go on for ever, and kinds that may become a WebSocket.
 _STREAMING_KINDS = frozenset({"grpc", "asyncapi"})
@@ -214,9 +216,14 @@ def _scopes(scopes: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _has_scope(scope: str) -> dict[str, Any]:
-    path = [{"key": "jwt"}, {"key": "scope"}]
+    """In a token of ours, or in one of an outside issuer, some of which call the claim `scp`."""
+    return {"or_ids": {"ids": [_in_claim(path, scope) for path in _SCOPE_CLAIMS]}}
+
+
+def _in_claim(path: tuple[str, str], scope: str) -> dict[str, Any]:
     value = {"list_match": {"one_of": {"string_match": {"exact": scope}}}}
-    matcher = {"filter": "envoy.filters.http.jwt_authn", "path": path, "value": value}
+    keys = [{"key": key} for key in path]
+    matcher = {"filter": "envoy.filters.http.jwt_authn", "path": keys, "value": value}
     return {"sourced_metadata": {"metadata_matcher": matcher}}
 
 
