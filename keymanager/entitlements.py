@@ -1,8 +1,9 @@
 """What an application's tokens may carry: the APIs it is actively subscribed to, and their scopes."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from django.db import connection
 from django.utils import timezone
@@ -18,6 +19,10 @@ _ENTITLEMENTS = """
     SELECT api.slug, plan.slug, ARRAY(
         SELECT DISTINCT unnest(operation.scopes)
         FROM apis_operation operation JOIN apis_apiversion version ON version.id = operation.version_id
+        WHERE version.api_id = api.id AND version.status = ANY(%(served)s) AND version.withdrawn_at IS NULL
+            AND jsonb_exists(version.upstreams, %(environment)s)
+    ), ARRAY(
+        SELECT version.base_path FROM apis_apiversion version
         WHERE version.api_id = api.id AND version.status = ANY(%(served)s) AND version.withdrawn_at IS NULL
             AND jsonb_exists(version.upstreams, %(environment)s)
     ), subscription.expires_at
@@ -38,12 +43,30 @@ class Entitlements:
     scopes: tuple[str, ...]
     # When the first of the subscriptions ends by the clock.
     changes_at: datetime | None = None
+    # The base path of each version that the environment serves, with its API's slug; and the scopes of each API.
+    bases: Mapping[str, str] = field(default_factory=dict)
+    scopes_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # The resources of RFC 8707 that it was limited to, as the token's audience names them; () where it was not.
+    resources: tuple[str, ...] = ()
 
     @property
     def subs_claims(self) -> dict[str, object]:
+        """What the token says of them. `subs_only` holds the gateway to them, as against what is subscribed to later."""
+        if self.resources:
+            return {"subs": self.subs, "subs_only": True}
         if len(self.subs) <= SUBS_MAX:
             return {"subs": self.subs}
         return {"subs": dict(list(self.subs.items())[:SUBS_MAX]), "subs_total": len(self.subs)}
+
+    def limited_to(self, slugs: Iterable[str], resources: tuple[str, ...]) -> Self:
+        """The part of it that is about these APIs."""
+        chosen = sorted(self.subs.keys() & set(slugs))
+        return replace(
+            self,
+            subs={api: self.subs[api] for api in chosen},
+            scopes=tuple(sorted({scope for api in chosen for scope in self.scopes_of.get(api, ())})),
+            resources=resources,
+        )
 
 
 def entitlements_of(application: Application, environment: str) -> Entitlements:
@@ -58,9 +81,11 @@ def entitlements_of(application: Application, environment: str) -> Entitlements:
     with connection.cursor() as cursor:
         cursor.execute(_ENTITLEMENTS, parameters)
         rows = cursor.fetchall()
-    scopes = sorted({scope for _, _, opened, _ in rows for scope in opened})
+    scopes_of = {api: tuple(opened) for api, _, opened, _, _ in rows}
     return Entitlements(
-        subs={api: plan for api, plan, _, _ in rows},
-        scopes=tuple(scopes),
+        subs={api: plan for api, plan, *_ in rows},
+        scopes=tuple(sorted({scope for opened in scopes_of.values() for scope in opened})),
         changes_at=min((ends for *_, ends in rows if ends is not None), default=None),
+        bases={base: api for api, _, _, bases, _ in rows for base in bases},
+        scopes_of=scopes_of,
     )

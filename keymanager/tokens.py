@@ -60,7 +60,7 @@ def signed(
     return ring.sign(
         {
             "iss": settings.ISSUER,
-            "aud": [settings.GATEWAY_URLS[environment]],
+            "aud": [settings.GATEWAY_URLS[environment], *entitlements.resources],
             "sub": subject,
             "client_id": client_id,
             "app": application,

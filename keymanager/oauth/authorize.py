@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from keymanager.models import Consent, Credential
+from keymanager.resources import INVALID_TARGET
 from portal.accounts.models import User
 from portal.accounts.people import person
 from portal.errors import Invalid
@@ -51,9 +53,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What it asks for. `max_age` is in seconds, None for any."""
+    """What it asks for. `max_age` is in seconds, None for any; no `resources` are all of the application's."""
 
     scopes: list[str]
+    resources: tuple[str, ...]
     challenge: str
     nonce: str
     prompts: frozenset[str]
@@ -91,12 +94,13 @@ def _answer(request: HttpRequest, asked: Asked, wanted: Wanted) -> HttpResponse:
     if consent is None:
         if "none" in wanted.prompts:
             raise Refusal("consent_required", "The person has to be asked.")
-        return _page(request, asked, wanted.scopes)
+        return _page(request, asked, wanted)
     request.session.pop(_SENT, None)
     code = grants.issue_code(
         consent=consent,
         credential=asked.credential,
         scopes=wanted.scopes,
+        resources=wanted.resources,
         redirect_uri=asked.redirect_uri,
         code_challenge=wanted.challenge,
         nonce=wanted.nonce,
@@ -152,17 +156,22 @@ def _wanted(request: HttpRequest, asked: Asked) -> Wanted:
         raise Refusal("invalid_request", f"The prompt is one of: {' '.join(PROMPTS)}.")
     if max_age is not None and not re.fullmatch(r"[0-9]{1,9}", max_age):
         raise Refusal("invalid_request", "The max_age is a number of seconds.")
-    scopes = grants.wanted_scopes(asked.credential, _one(request, "scope") or "")
+    entitlements = grants.opened(asked.credential, request.GET.getlist("resource"))
+    if entitlements is None:
+        raise Refusal(INVALID_TARGET, "The application has no active subscription to a resource asked for.")
+    scopes = grants.wanted_scopes(entitlements, _one(request, "scope") or "")
     if scopes is None:
         raise Refusal(
             "invalid_scope", "The application's active subscriptions do not open every scope asked for."
         )
-    return Wanted(scopes, challenge, nonce, prompts, None if max_age is None else int(max_age))
+    age = None if max_age is None else int(max_age)
+    return Wanted(scopes, entitlements.resources, challenge, nonce, prompts, age)
 
 
 def _check_form(request: HttpRequest, asked: Asked) -> None:
     """What has nothing to do with who asks. Raises Refusal."""
-    if any(len(values) > 1 for _, values in request.GET.lists()):
+    # RFC 8707 section 2: this one may.
+    if any(len(values) > 1 for name, values in request.GET.lists() if name != "resource"):
         raise Refusal("invalid_request", "A parameter is there twice.")
     if _one(request, "state") != asked.state:
         raise Refusal("invalid_request", f"The state has at most {_STATE_MAX} printable characters.")
@@ -206,12 +215,14 @@ def _to_sign_in(request: HttpRequest, wanted: Wanted) -> HttpResponse:
 
 def _consent(request: HttpRequest, asked: Asked, wanted: Wanted, by: User) -> Consent | None:
     """What the person agreed to just now or before; None where they have to be asked."""
+    find: Callable[..., Consent | None] | None
     if request.method == "POST":
-        agreed = request.POST.get("decision") == "allow"
-        return grants.agree(credential=asked.credential, scopes=wanted.scopes, by=by) if agreed else None
-    if not _may_skip(request, asked, wanted):
+        find = grants.agree if request.POST.get("decision") == "allow" else None
+    else:
+        find = grants.remembered if _may_skip(request, asked, wanted) else None
+    if find is None:
         return None
-    return grants.remembered(credential=asked.credential, scopes=wanted.scopes, by=by)
+    return find(credential=asked.credential, scopes=wanted.scopes, resources=wanted.resources, by=by)
 
 
 def _may_skip(request: HttpRequest, asked: Asked, wanted: Wanted) -> bool:
@@ -224,11 +235,12 @@ def _may_skip(request: HttpRequest, asked: Asked, wanted: Wanted) -> bool:
     return not came and not is_loopback(asked.redirect_uri) and wanted.prompts <= {"none"}
 
 
-def _page(request: HttpRequest, asked: Asked, scopes: list[str]) -> HttpResponse:
+def _page(request: HttpRequest, asked: Asked, wanted: Wanted) -> HttpResponse:
     context = {
         "application": asked.credential.application,
         "credential": asked.credential,
-        "scopes": [(scope, oidc.SCOPES.get(scope, "")) for scope in scopes],
+        "scopes": [(scope, oidc.SCOPES.get(scope, "")) for scope in wanted.scopes],
+        "resources": wanted.resources,
         "returns_to": origin(asked.redirect_uri),
     }
     response = render(request, "keymanager/consent.html", context)

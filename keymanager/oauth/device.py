@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from keymanager.models import Credential, DeviceRequest
+from keymanager.resources import INVALID_TARGET
 from portal.accounts import limits
 from portal.accounts.limits import Limit
 from portal.accounts.people import person
@@ -23,14 +24,17 @@ _CODE_CHARACTERS_MAX = 40
 
 def asked(request: HttpRequest, credential: Credential) -> dict[str, object] | str:
     """RFC 8628 3.2, or the error: `slow_down` where one address asks for too many codes."""
-    scopes = grants.wanted_scopes(credential, request.POST.get("scope", ""))
+    entitlements = grants.opened(credential, request.POST.getlist("resource"))
+    if entitlements is None:
+        return INVALID_TARGET
+    scopes = grants.wanted_scopes(entitlements, request.POST.get("scope", ""))
     if scopes is None:
         return "invalid_scope"
     if limits.count(
         Limit(f"device {credential.public_id} {limits.address_of(request)}", _ASKED, _WINDOW)
     ).wait:
         return "slow_down"
-    codes = devices.ask(credential=credential, scopes=scopes)
+    codes = devices.ask(credential=credential, scopes=scopes, resources=entitlements.resources)
     page = f"{settings.PORTAL_URL}{reverse('keymanager:device')}"
     return {
         "device_code": codes.device,
@@ -82,6 +86,7 @@ def _page(
         "application": row.credential.application if row else None,
         "credential": row.credential if row else None,
         "scopes": [(scope, oidc.SCOPES.get(scope, "")) for scope in scopes],
+        "resources": row.resources.split() if row else [],
         "error": error,
     }
     response = render(request, "keymanager/device.html", context, status=status)

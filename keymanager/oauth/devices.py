@@ -1,7 +1,7 @@
 """Every write about devices that wait for a person (RFC 8628): ask, allow or deny, collect the tokens."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from keymanager.models import Credential, DeviceRequest, PersonGrant
+from keymanager.resources import INVALID_TARGET
 from portal.accounts.models import User
 from portal.errors import Conflict
 
@@ -31,7 +32,7 @@ class Codes(NamedTuple):
 
 
 @transaction.atomic
-def ask(*, credential: Credential, scopes: Iterable[str]) -> Codes:
+def ask(*, credential: Credential, scopes: Iterable[str], resources: Iterable[str] = ()) -> Codes:
     """A device of the client asks for a person, for CODE_SECONDS."""
     letters = "".join(secrets.choice(_LETTERS) for _ in range(_LETTERS_IN_CODE))
     codes = Codes(secrets.token_urlsafe(32), f"{letters[:4]}-{letters[4:]}")
@@ -40,6 +41,7 @@ def ask(*, credential: Credential, scopes: Iterable[str]) -> Codes:
         user_code_hash=_keyed(codes.user),
         credential=credential,
         scopes=" ".join(scopes),
+        resources=" ".join(resources),
         expires_at=timezone.now() + timedelta(seconds=CODE_SECONDS),
         interval=INTERVAL_SECONDS,
     )
@@ -65,11 +67,14 @@ def decide(*, device: DeviceRequest, allow: bool, signed_in_at: datetime, by: Us
     if row.status != DeviceRequest.Status.PENDING or row.expires_at <= timezone.now():
         raise Conflict("This code is used up or over.", remedy="Ask the device for a new one.")
     if allow:
-        consent = grants.agree(credential=device.credential, scopes=row.scopes.split(), by=by)
+        consent = grants.agree(
+            credential=device.credential, scopes=row.scopes.split(), resources=row.resources.split(), by=by
+        )
         row.grant = PersonGrant.objects.create(
             consent=consent,
             credential=device.credential,
             scopes=row.scopes,
+            resources=row.resources,
             code_expires_at=row.expires_at,
             signed_in_at=signed_in_at,
         )
@@ -79,7 +84,7 @@ def decide(*, device: DeviceRequest, allow: bool, signed_in_at: datetime, by: Us
 
 
 @transaction.atomic
-def collect(*, device_code: str, credential: Credential) -> Tokens | Refused:
+def collect(*, device_code: str, credential: Credential, resources: Sequence[str] = ()) -> Tokens | Refused:
     """What the device gets when it asks (RFC 8628 3.5). The reason of a refusal is the error for the client."""
     row = (
         DeviceRequest.objects.select_for_update(of=("self",))
@@ -90,13 +95,10 @@ def collect(*, device_code: str, credential: Credential) -> Tokens | Refused:
     if row is None:
         grants.trail("device_code_refused", credential, None, reason="unknown")
         return Refused("unknown")
-    if row.expires_at <= timezone.now():
-        return Refused("expired_token")
-    if row.status == DeviceRequest.Status.DENIED:
-        return Refused("access_denied")
-    if row.grant is None:
-        return Refused(_too_soon_or_pending(row))
-    grant, refused = row.grant, ""
+    grant, unanswered = row.grant, _unanswered(row)
+    if grant is None or unanswered:
+        return Refused(unanswered)
+    refused = ""
     if grant.redeemed_at is not None:
         refused = "replayed"
         grants.end(grant, by=None)
@@ -105,10 +107,22 @@ def collect(*, device_code: str, credential: Credential) -> Tokens | Refused:
     if refused:
         grants.trail("device_code_refused", credential, None, reason=refused)
         return Refused(refused)
+    entitlements = grants.opened_by(grant, resources)
+    if entitlements is None:
+        return Refused(INVALID_TARGET)
     grant.redeemed_at = timezone.now()
     grant.save(update_fields=["redeemed_at"])
     grants.trail("device_code_redeemed", credential, grant.consent.user)
-    return grants.issue(grant, tuple(grant.scopes.split()))
+    return grants.issue(grant, entitlements, tuple(grant.scopes.split()))
+
+
+def _unanswered(row: DeviceRequest) -> str:
+    """Why there is nothing to collect (RFC 8628 3.5); "" where the person has agreed."""
+    if row.expires_at <= timezone.now():
+        return "expired_token"
+    if row.status == DeviceRequest.Status.DENIED:
+        return "access_denied"
+    return "" if row.grant else _too_soon_or_pending(row)
 
 
 def _too_soon_or_pending(row: DeviceRequest) -> str:

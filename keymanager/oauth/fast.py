@@ -20,7 +20,9 @@ from django.db import DatabaseError, close_old_connections
 from django.http.request import split_domain_port, validate_host
 
 from keymanager import signing, tokens
+from keymanager.entitlements import Entitlements
 from keymanager.hashers import GeneratedSecretHasher
+from keymanager.resources import RESOURCES_MAX, narrowed
 from portal.accounts import limits
 
 from . import changes, clients
@@ -33,6 +35,7 @@ _FORM = re.compile(r"application/x-www-form-urlencoded(?:; ?charset=utf-8)?", re
 _BODY_MAX = 4096
 _CLIENT_ID = re.compile(r"cred_[0-9A-Za-z]{1,19}")
 _PARAMETERS = frozenset({"grant_type", "scope", "client_id", "client_secret"})
+_FIELDS_MAX = len(_PARAMETERS) + RESOURCES_MAX
 _hasher = GeneratedSecretHasher()
 
 
@@ -56,9 +59,10 @@ def issue(environ: dict[str, Any], body: bytes) -> bytes | None:
     """The body of the answer, or None for the long way."""
     if environ.get("QUERY_STRING") or not _host_is_ours(environ.get("HTTP_HOST", "")):
         return None
-    parameters = _parameters(body)
-    if parameters is None or parameters.get("grant_type") != "client_credentials":
+    asked = _parameters(body)
+    if asked is None or asked[0].get("grant_type") != "client_credentials":
         return None
+    parameters, resources = asked
     claimed = _claimed(environ.get("HTTP_AUTHORIZATION", ""), parameters)
     if claimed is None or not _CLIENT_ID.fullmatch(claimed[0]):
         return None
@@ -68,8 +72,9 @@ def issue(environ: dict[str, Any], body: bytes) -> bytes | None:
     if known is None or not _proven(known[0], claimed[1]):
         return None
     client, ring = known
-    scopes = _scopes(client, parameters)
-    return None if scopes is None else _answer(client, ring, scopes)
+    entitlements = _limited(client, resources)
+    scopes = _scopes(entitlements, parameters) if entitlements else None
+    return None if entitlements is None or scopes is None else _answer(client, ring, entitlements, scopes)
 
 
 def _body_of(environ: dict[str, Any]) -> bytes | None:
@@ -84,14 +89,16 @@ def _body_of(environ: dict[str, Any]) -> bytes | None:
     return body if len(body) == int(length) else None
 
 
-def _parameters(body: bytes) -> dict[str, str] | None:
-    """Each at most once, and none that the short way does not know."""
+def _parameters(body: bytes) -> tuple[dict[str, str], list[str]] | None:
+    """Each at most once, and none that the short way does not know; and the resources, of which there may be many."""
     try:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=len(_PARAMETERS))
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS_MAX)
     except ValueError:
         return None
-    parameters = dict(pairs)
-    return parameters if len(parameters) == len(pairs) and parameters.keys() <= _PARAMETERS else None
+    parameters, resources = dict(pairs), [value for name, value in pairs if name == "resource"]
+    parameters.pop("resource", None)
+    once = len(parameters) + len(resources) == len(pairs)
+    return (parameters, resources) if once and parameters.keys() <= _PARAMETERS else None
 
 
 def _claimed(header: str, parameters: dict[str, str]) -> tuple[str, str] | None:
@@ -132,23 +139,32 @@ def _proven(client: Client, secret: str) -> bool:
     return stored.startswith(f"{_hasher.algorithm}$") and _hasher.verify(secret, stored)
 
 
-def _scopes(client: Client, parameters: dict[str, str]) -> tuple[str, ...] | None:
+def _limited(client: Client, resources: list[str]) -> Entitlements | None:
+    """What the client may have there (RFC 8707); None where one of the resources is not open to it."""
+    if not resources:
+        return client.entitlements
+    return narrowed(client.entitlements, client.environment, resources)
+
+
+def _scopes(entitlements: Entitlements, parameters: dict[str, str]) -> tuple[str, ...] | None:
     """All that the client may have, or those that it asks for; None where it may not, or asks oddly."""
-    allowed = client.entitlements.scopes
+    allowed = entitlements.scopes
     if "scope" not in parameters:
         return allowed
     asked = tuple(parameters["scope"].split(" "))
     return asked if set(asked) <= set(allowed) else None
 
 
-def _answer(client: Client, ring: signing.KeyRing, scopes: tuple[str, ...]) -> bytes:
+def _answer(
+    client: Client, ring: signing.KeyRing, entitlements: Entitlements, scopes: tuple[str, ...]
+) -> bytes:
     token = tokens.signed(
         ring,
         application=client.application,
         environment=client.environment,
         client_id=client.public_id,
         subject=client.public_id,
-        entitlements=client.entitlements,
+        entitlements=entitlements,
         scope=" ".join(scopes),
         lifetime=settings.ACCESS_TOKEN_SECONDS,
     )

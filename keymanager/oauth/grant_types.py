@@ -9,6 +9,8 @@ from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749 import errors
 from oauthlib.oauth2.rfc6749.grant_types.base import GrantTypeBase
 
+from keymanager.resources import INVALID_TARGET
+
 from . import devices, grants
 from .grants import Refused, Tokens
 
@@ -19,6 +21,8 @@ _TEXT_MAX = 512
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 # RFC 8628 3.5: why a device gets no tokens yet, or never.
 _DEVICE_ERRORS = {"authorization_pending", "slow_down", "access_denied", "expired_token"}
+# Reasons of a refusal that are the client's to know, by their own names.
+_TOLD = {*_DEVICE_ERRORS, INVALID_TARGET}
 
 
 def allowed_to(client: OAuthApplication) -> frozenset[str]:
@@ -52,7 +56,7 @@ class PersonGrantType(GrantTypeBase):
         raise NotImplementedError
 
     def _tokens(self, request: Request) -> Tokens:
-        if request.duplicate_params:
+        if set(request.duplicate_params) - {"resource"}:
             raise errors.InvalidRequestError(description="A parameter is there twice.", request=request)
         self.validate_client_authentication(request)
         self.validate_grant_type(request)
@@ -60,7 +64,7 @@ class PersonGrantType(GrantTypeBase):
         if isinstance(issued, Refused):
             if issued.reason == "scope":
                 raise errors.InvalidScopeError(request=request)
-            if issued.reason in _DEVICE_ERRORS:
+            if issued.reason in _TOLD:
                 raise errors.CustomOAuth2Error(error=issued.reason, request=request)
             raise errors.InvalidGrantError(request=request)
         return issued
@@ -75,7 +79,11 @@ class CodeGrantType(PersonGrantType):
         if not _VERIFIER.fullmatch(verifier):
             raise errors.InvalidRequestError(description="The code_verifier is malformed.", request=request)
         return grants.redeem_code(
-            code=code, credential=request.credential, redirect_uri=uri, verifier=verifier
+            code=code,
+            credential=request.credential,
+            redirect_uri=uri,
+            verifier=verifier,
+            resources=resources_of(request),
         )
 
 
@@ -85,14 +93,25 @@ class RefreshGrantType(PersonGrantType):
     def redeem(self, request: Request) -> Tokens | Refused:
         token = _required(request, "refresh_token")
         scopes = list(dict.fromkeys(request.scope.split())) if request.scope else None
-        return grants.refresh(token=token, credential=request.credential, scopes=scopes)
+        return grants.refresh(
+            token=token, credential=request.credential, scopes=scopes, resources=resources_of(request)
+        )
 
 
 class DeviceGrantType(PersonGrantType):
     """RFC 8628 3.4: the device asks until the person has answered."""
 
     def redeem(self, request: Request) -> Tokens | Refused:
-        return devices.collect(device_code=_required(request, "device_code"), credential=request.credential)
+        return devices.collect(
+            device_code=_required(request, "device_code"),
+            credential=request.credential,
+            resources=resources_of(request),
+        )
+
+
+def resources_of(request: Request) -> list[str]:
+    """The one parameter that may come more than once (RFC 8707 section 2)."""
+    return [value for name, value in request.decoded_body or () if name == "resource"]
 
 
 def _required(request: Request, name: str) -> str:

@@ -7,7 +7,7 @@ end of its family have to be written although the client gets an error.
 import base64
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -17,8 +17,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from keymanager import signing, tokens
-from keymanager.entitlements import entitlements_of
+from keymanager.entitlements import Entitlements, entitlements_of
 from keymanager.models import Consent, Credential, DeviceRequest, PersonGrant, RefreshToken, RevokedToken
+from keymanager.resources import INVALID_TARGET, narrowed, what_is_left
 from keymanager.signals import credential_changed
 from portal.accounts import limits
 from portal.accounts.audit import record
@@ -49,42 +50,60 @@ class Refused:
     reason: str
 
 
-def open_scopes(credential: Credential) -> tuple[str, ...]:
-    """What a person may give this client now: the scopes of its application's active subscriptions, and their own."""
-    return (*entitlements_of(credential.application, credential.environment).scopes, *oidc.SCOPES)
+def opened(credential: Credential, resources: Sequence[str]) -> Entitlements | None:
+    """What the client's application may do with these resources (all where none); None: `invalid_target` (RFC 8707)."""
+    whole = entitlements_of(credential.application, credential.environment)
+    return narrowed(whole, credential.environment, resources)
 
 
-def wanted_scopes(credential: Credential, asked: str) -> list[str] | None:
-    """The scopes asked for, or those of the subscriptions where none are; None where the client may not have them all."""
-    may = open_scopes(credential)
-    wanted = list(dict.fromkeys(asked.split(" ")))
-    wanted = [scope for scope in wanted if scope]
+def wanted_scopes(entitlements: Entitlements, asked: str) -> list[str] | None:
+    """The scopes asked for, or those of the subscriptions where none are; None where the client may not have them all.
+
+    A person may give those of the application's subscriptions, and their own.
+    """
+    wanted = [scope for scope in dict.fromkeys(asked.split(" ")) if scope]
     if not wanted:
-        return [scope for scope in may if scope not in oidc.SCOPES]
-    return wanted if set(wanted) <= set(may) else None
+        return list(entitlements.scopes)
+    return wanted if set(wanted) <= {*entitlements.scopes, *oidc.SCOPES} else None
 
 
 # ---- consent ------------------------------------------------------------------------------------------------------
 @transaction.atomic
-def agree(*, credential: Credential, scopes: Iterable[str], by: User) -> Consent:
-    """Remember that the person lets the application act for them within `scopes`, beside what they agreed to before."""
+def agree(
+    *, credential: Credential, scopes: Iterable[str], by: User, resources: Iterable[str] = ()
+) -> Consent:
+    """Remember that the person lets the application act for them within `scopes`, beside what they agreed to before.
+
+    With `resources` only there, which says nothing about any other.
+    """
     consent, created = Consent.objects.select_for_update().get_or_create(
-        user=by, application=credential.application, environment=credential.environment
+        user=by,
+        application=credential.application,
+        environment=credential.environment,
+        resources=" ".join(sorted(resources)),
     )
     wanted = set(scopes)
     if created or not wanted <= set(consent.scopes.split()):
         consent.scopes = " ".join(sorted(wanted | set(consent.scopes.split())))
         consent.save(update_fields=["scopes"])
-        trail("consent_given", credential, by, scopes=consent.scopes)
+        only = {"resources": consent.resources} if consent.resources else {}
+        trail("consent_given", credential, by, scopes=consent.scopes, **only)
     return consent
 
 
-def remembered(*, credential: Credential, scopes: Iterable[str], by: User) -> Consent | None:
-    """The consent that covers these scopes already."""
-    consent = Consent.objects.filter(
+def remembered(
+    *, credential: Credential, scopes: Iterable[str], by: User, resources: Iterable[str] = ()
+) -> Consent | None:
+    """A consent that covers these scopes and resources already."""
+    wanted, there = set(scopes), set(resources)
+    rows = Consent.objects.filter(
         user=by, application=credential.application, environment=credential.environment
-    ).first()
-    return consent if consent and set(scopes) <= set(consent.scopes.split()) else None
+    )
+    for consent in rows:
+        anywhere = not consent.resources or (there and there <= set(consent.resources.split()))
+        if anywhere and wanted <= set(consent.scopes.split()):
+            return consent
+    return None
 
 
 @transaction.atomic
@@ -119,6 +138,7 @@ def issue_code(
     nonce: str,
     signed_in_at: datetime,
     by: User,
+    resources: Iterable[str] = (),
 ) -> str:
     """An authorization code, good once, for CODE_SECONDS. Only its hash is kept."""
     code = secrets.token_urlsafe(32)
@@ -126,6 +146,7 @@ def issue_code(
         consent=consent,
         credential=credential,
         scopes=" ".join(scopes),
+        resources=" ".join(resources),
         code_hash=hash_of(code),
         code_expires_at=timezone.now() + timedelta(seconds=CODE_SECONDS),
         redirect_uri=redirect_uri,
@@ -138,8 +159,13 @@ def issue_code(
 
 
 @transaction.atomic
-def redeem_code(*, code: str, credential: Credential, redirect_uri: str, verifier: str) -> Tokens | Refused:
-    """The first tokens of a grant. A code that comes twice ends the grant (RFC 6749 4.1.2, RFC 9700 4.2)."""
+def redeem_code(
+    *, code: str, credential: Credential, redirect_uri: str, verifier: str, resources: Sequence[str] = ()
+) -> Tokens | Refused:
+    """The first tokens of a grant. A code that comes twice ends the grant (RFC 6749 4.1.2, RFC 9700 4.2).
+
+    `resources` may narrow the access token to some of those that were granted (RFC 8707 2.2).
+    """
     grant = _grants().filter(code_hash=hash_of(code)).first()
     if grant is None:
         refused = "unknown"
@@ -157,34 +183,37 @@ def redeem_code(*, code: str, credential: Credential, redirect_uri: str, verifie
     if refused or grant is None:
         trail("authorization_code_refused", credential, None, reason=refused)
         return Refused(refused)
+    entitlements = opened_by(grant, resources)
+    if entitlements is None:
+        return Refused(INVALID_TARGET)
     grant.redeemed_at = timezone.now()
     grant.save(update_fields=["redeemed_at"])
     trail("authorization_code_redeemed", credential, grant.consent.user)
-    return issue(grant, tuple(grant.scopes.split()), nonce=grant.nonce)
+    return issue(grant, entitlements, tuple(grant.scopes.split()), nonce=grant.nonce)
 
 
 # ---- refresh tokens -----------------------------------------------------------------------------------------------
 @transaction.atomic
-def refresh(*, token: str, credential: Credential, scopes: Iterable[str] | None) -> Tokens | Refused:
+def refresh(
+    *, token: str, credential: Credential, scopes: Iterable[str] | None, resources: Sequence[str] = ()
+) -> Tokens | Refused:
     """New tokens for one refresh token, which is used up. One that comes again ends its family (RFC 9700 4.14.2).
 
-    `scopes` may narrow the access token (None: all that were granted); the grant keeps what it has.
+    `scopes` and `resources` may narrow the access token (None and (): all that were granted); the grant keeps what it has.
     """
     row, refused = _refresh_token(token, credential)
-    if (
-        row is not None
-        and not refused
-        and scopes is not None
-        and not set(scopes) <= set(row.grant.scopes.split())
-    ):
-        return Refused("scope")
     if refused or row is None:
         trail("refresh_refused", credential, None, reason=refused)
         return Refused(refused)
+    if scopes is not None and not set(scopes) <= set(row.grant.scopes.split()):
+        return Refused("scope")
+    entitlements = opened_by(row.grant, resources)
+    if entitlements is None:
+        return Refused(INVALID_TARGET)
     row.used_at = timezone.now()
     row.save(update_fields=["used_at"])
     trail("token_refreshed", credential, row.grant.consent.user)
-    return issue(row.grant, tuple(row.grant.scopes.split() if scopes is None else scopes))
+    return issue(row.grant, entitlements, tuple(row.grant.scopes.split() if scopes is None else scopes))
 
 
 @transaction.atomic
@@ -239,10 +268,24 @@ def forget_ended() -> None:
 
 
 # ---- shared -------------------------------------------------------------------------------------------------------
-def issue(grant: PersonGrant, scopes: Iterable[str], *, nonce: str = "") -> Tokens:
+def opened_by(grant: PersonGrant, asked: Sequence[str]) -> Entitlements | None:
+    """What the application may do with the grant's resources, or with those of them asked for; None: `invalid_target`."""
+    credential, granted = grant.credential, grant.resources.split()
+    whole = entitlements_of(credential.application, credential.environment)
+    if not asked:
+        return what_is_left(whole, credential.environment, granted)
+    limited = narrowed(whole, credential.environment, asked)
+    if limited is None or not granted:
+        return limited
+    within = limited.resources and set(limited.resources) <= set(granted)
+    return limited if within else None
+
+
+def issue(
+    grant: PersonGrant, entitlements: Entitlements, scopes: Iterable[str], *, nonce: str = ""
+) -> Tokens:
     """Tokens of the grant, within what the application's subscriptions still open. A nonce is answered once."""
     credential = grant.credential
-    entitlements = entitlements_of(credential.application, credential.environment)
     allowed = {*entitlements.scopes, *oidc.SCOPES}
     granted = tuple(scope for scope in scopes if scope in allowed)
     access = tokens.mint(

@@ -24,7 +24,8 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
 class Consent(models.Model):
     """A person lets an application act for them in one environment, within `scopes`, until they withdraw it.
 
-    It is the application's, not the client's, so that rotating a client asks nobody again.
+    It is the application's, not the client's, so that rotating a client asks nobody again. One for some resources alone
+    stands beside one for others.
     """
 
     public_id = models.CharField(max_length=24, unique=True, default=_consent_id, editable=False)
@@ -34,6 +35,9 @@ class Consent(models.Model):
     )
     environment = models.CharField(max_length=10, choices=Environment)
     scopes = models.TextField(blank=True, help_text="With spaces between them, in the order of their names.")
+    resources = models.TextField(
+        blank=True, help_text="Base URLs of APIs (RFC 8707), likewise; none: all of the application's."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = ConsentQuerySet.as_manager()
@@ -42,7 +46,7 @@ class Consent(models.Model):
         ordering: ClassVar[list[str]] = ["-created_at", "-id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["user", "application", "environment"], name="consent_once_per_person"
+                fields=["user", "application", "environment", "resources"], name="consent_once_per_person"
             ),
         ]
 
@@ -56,6 +60,7 @@ class PersonGrant(models.Model):
     consent = models.ForeignKey(Consent, on_delete=models.CASCADE, related_name="grants")
     credential = models.ForeignKey("keymanager.Credential", on_delete=models.CASCADE, related_name="grants")
     scopes = models.TextField(blank=True)
+    resources = models.TextField(blank=True)
     # SHA-256 in hex of the authorization code; empty where there was none, as in the device grant.
     code_hash = models.CharField(max_length=64, blank=True)
     code_expires_at = models.DateTimeField()
@@ -108,6 +113,7 @@ class DeviceRequest(models.Model):
     user_code_hash = models.CharField(max_length=64, unique=True)
     credential = models.ForeignKey("keymanager.Credential", on_delete=models.CASCADE, related_name="+")
     scopes = models.TextField(blank=True)
+    resources = models.TextField(blank=True)
     status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
     grant = models.OneToOneField(PersonGrant, null=True, on_delete=models.CASCADE, related_name="device")
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -7,15 +7,17 @@ from django.contrib.auth.hashers import check_password, identify_hasher
 from oauth2_provider.models import AbstractApplication, Application as OAuthApplication
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.common import Request
+from oauthlib.oauth2.rfc6749 import errors
 
 from keymanager import actions
 from keymanager.entitlements import Entitlements, entitlements_of
 from keymanager.hashers import GeneratedSecretHasher
 from keymanager.models import Credential
+from keymanager.resources import INVALID_TARGET, narrowed
 from portal.errors import PorticoError
 
 from . import assertions, client_keys, grants
-from .grant_types import allowed_to
+from .grant_types import allowed_to, resources_of
 
 _NOBODYS_SECRET = GeneratedSecretHasher().encode("", "nobody")
 
@@ -105,9 +107,13 @@ class Validator(OAuth2Validator):
             actions.revoke_token(token=token, by=None, client=request.credential)
 
     def _entitlements(self, request: Request) -> Entitlements:
+        """What the client may have, of the resources that it asks for. Raises the error `invalid_target` (RFC 8707)."""
         # Only what was set here counts: oauthlib's Request also answers attributes with parameters of that name.
         if "entitlements" not in vars(request):
-            request.entitlements = entitlements_of(
-                request.credential.application, request.credential.environment
-            )
+            credential = request.credential
+            whole = entitlements_of(credential.application, credential.environment)
+            limited = narrowed(whole, credential.environment, resources_of(request))
+            if limited is None:
+                raise errors.CustomOAuth2Error(error=INVALID_TARGET, request=request)
+            request.entitlements = limited
         return request.entitlements

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 import time_machine
+from django.conf import settings
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -24,6 +25,8 @@ from subscriptions import actions as subscription_actions
 from tests import factories
 
 GRANT = "grant_type=client_credentials"
+GATEWAY = settings.GATEWAY_URLS["production"]
+ITEMS = f"{GATEWAY}/items/1.0.0"
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -99,6 +102,12 @@ REQUESTS = {
     "a scope twice": (f"{GRANT}&scope=items:read+items:read", "basic", True),
     "own id in the body": (f"{GRANT}&client_id={{id}}", "basic", True),
     "by the body": (f"{GRANT}&client_id={{id}}&client_secret={{secret}}", "", True),
+    "a resource": (f"{GRANT}&resource={ITEMS}", "basic", True),
+    "a resource and a scope of it": (f"{GRANT}&resource={ITEMS}/&scope=items:read", "basic", True),
+    "resources": (f"{GRANT}&resource={ITEMS}&resource={GATEWAY}", "basic", True),
+    "unknown resource": (f"{GRANT}&resource={ITEMS}&resource={GATEWAY}/x", "basic", False),
+    "blank resource": (f"{GRANT}&resource=", "basic", False),
+    "too many resources": (GRANT + f"&resource={ITEMS}" * 25, "basic", False),
     "blank scope": (f"{GRANT}&scope=", "basic", False),
     "spaces around scopes": (f"{GRANT}&scope=+items:read+", "basic", False),
     "spaces between scopes": (f"{GRANT}&scope=items:read++items:write", "basic", False),

@@ -17,6 +17,7 @@ RATE_LIMIT = _HTTP + "local_ratelimit.v3.LocalRateLimit"
 HEADER_MUTATION = _HTTP + "header_mutation.v3.HeaderMutation"
 _LUA = Path(__file__).parent / "lua"
 _RBAC_METADATA = "envoy.filters.http.rbac"
+_JWT_METADATA = "envoy.filters.http.jwt_authn"
 # What the map of outside clients is looked up by; "|" where the call has no outside token.
 _OUTSIDE = "%REQ(X-PORTAL-ISSUER)%|%REQ(X-PORTAL-OUTCLIENT)%"
 
@@ -26,6 +27,7 @@ CREDENTIAL_FILTERS = (
     "keys",
     "identity",
     "jwt",
+    "resource",
     "outside",
     "clients",
     "client",
@@ -135,6 +137,7 @@ def _chain(options: EnvoyOptions, environment: str) -> list[dict[str, Any]]:
         _lua("identity", options),
         {"name": "access", "typed_config": {"@type": RBAC}},
         ecds("jwt", f"jwt.{environment}.json", JWT),
+        _resource(),
         _mutation("outside", [set_header("x-portal-outside", _OUTSIDE)]),
         ecds("clients", f"clients.{environment}.pb", RBAC),
         _lua("client", options),
@@ -147,6 +150,50 @@ def _chain(options: EnvoyOptions, environment: str) -> list[dict[str, Any]]:
         _mutation("internal", [{"remove": name} for name in _INTERNAL]),
         _router(),
     ]
+
+
+def _resource() -> dict[str, Any]:
+    """A token that was asked for some APIs (RFC 8707) has the claim `subs_only`: it opens those in `subs` alone.
+
+    Every other token goes by the subscriptions as they are now; its policy is tried first, so that it pays nothing for
+    the expression. What cannot be evaluated is refused.
+    """
+    limited = {"filter": _JWT_METADATA, "path": [{"key": "jwt"}, {"key": "subs_only"}]}
+    limited_token = {"sourced_metadata": {"metadata_matcher": {**limited, "value": {"bool_match": True}}}}
+    anything = [{"any": True}]
+    policies = {
+        "all": {"permissions": anything, "principals": [{"not_id": limited_token}]},
+        "named": {"permissions": anything, "principals": anything, "condition": _within_subs()},
+    }
+    return {
+        "name": "resource",
+        "typed_config": {"@type": RBAC, "rules": {"action": "ALLOW", "policies": policies}},
+    }
+
+
+def _within_subs() -> dict[str, Any]:
+    """CEL as a syntax tree, which is all that the filter takes: `route.api in token.subs`."""
+    token = _member(_filter_metadata({"ident_expr": {"name": "metadata"}}), _JWT_METADATA, "jwt")
+    route = _field({"ident_expr": {"name": "xds"}}, "route_metadata")
+    return _call("@in", _member(_filter_metadata(route), "portal", "api"), _member(token, "subs"))
+
+
+def _call(function: str, *args: dict[str, Any]) -> dict[str, Any]:
+    return {"call_expr": {"function": function, "args": list(args)}}
+
+
+def _field(of: dict[str, Any], name: str) -> dict[str, Any]:
+    return {"select_expr": {"operand": of, "field": name}}
+
+
+def _filter_metadata(of: dict[str, Any]) -> dict[str, Any]:
+    return _field(of, "filter_metadata")
+
+
+def _member(of: dict[str, Any], *keys: str) -> dict[str, Any]:
+    for key in keys:
+        of = _call("_[_]", of, {"const_expr": {"string_value": key}})
+    return of
 
 
 def _mutation(name: str, mutations: list[dict[str, Any]]) -> dict[str, Any]:

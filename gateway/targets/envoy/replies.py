@@ -50,11 +50,11 @@ REPLIES = (
         _INVALID,
     ),
     Reply(
-        _jwt("Audiences_in_Jwt_are_not_allowed"),
+        f"{_jwt('Audiences_in_Jwt_are_not_allowed')} || {_policy('none')}",
         Reason.WRONG_AUDIENCE,
         401,
-        "Access token is for another environment",
-        "Use a credential of the environment that this address belongs to.",
+        "Access token is for another environment or API",
+        "Use a credential of the environment that this address belongs to, and a token that was asked for this API or for none.",
         _INVALID,
     ),
     Reply(
