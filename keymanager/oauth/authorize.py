@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -215,14 +214,14 @@ def _to_sign_in(request: HttpRequest, wanted: Wanted) -> HttpResponse:
 
 def _consent(request: HttpRequest, asked: Asked, wanted: Wanted, by: User) -> Consent | None:
     """What the person agreed to just now or before; None where they have to be asked."""
-    find: Callable[..., Consent | None] | None
-    if request.method == "POST":
-        find = grants.agree if request.POST.get("decision") == "allow" else None
-    else:
-        find = grants.remembered if _may_skip(request, asked, wanted) else None
-    if find is None:
+    credential, scopes, resources = asked.credential, wanted.scopes, wanted.resources
+    if request.method != "POST":
+        if not _may_skip(request, asked, wanted):
+            return None
+        return grants.remembered(credential=credential, scopes=scopes, resources=resources, by=by)
+    if request.POST.get("decision") != "allow":
         return None
-    return find(credential=asked.credential, scopes=wanted.scopes, resources=wanted.resources, by=by)
+    return grants.agree(credential=credential, scopes=scopes, resources=resources, by=by)
 
 
 def _may_skip(request: HttpRequest, asked: Asked, wanted: Wanted) -> bool:
