@@ -31,7 +31,7 @@ def limited(view: View) -> View:
 
     @wraps(view)
     def with_limits(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        if limits.any_over() and (wait := over(_claimed_client(request), request.META)):
+        if limits.any_over() and (wait := over(client_of(request), request.META)):
             return _too_many(wait)
         response = view(request, *args, **kwargs)
         return _failed(request, response) if response.status_code == 401 else response
@@ -52,7 +52,7 @@ def tell_owner_of_shown_token(*, owner: str, client: Credential) -> None:
 
 
 def _failed(request: HttpRequest, refusal: HttpResponse) -> HttpResponse:
-    client_id, address = _claimed_client(request), limits.address_of(request)
+    client_id, address = client_of(request), limits.address_of(request)
     counted = [limits.count(limit) for limit in _limits(client_id, address)]
     _tell(client_id, address, tries=counted[0].tries)
     wait = max(one.wait for one in counted)
@@ -83,7 +83,7 @@ def _record(event: str, client_id: str, **data: Any) -> None:
         record(event, credential, by=None, team=credential.application.team, **data)
 
 
-def _claimed_client(request: HttpRequest) -> str:
+def client_of(request: HttpRequest) -> str:
     """Whom the request says it is from, by the header or else by the body; unproven, and "" where it says nothing."""
     scheme, _, pair = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":

@@ -16,6 +16,8 @@ from keymanager.signing import key_ring, verify
 from portal.accounts.models import User
 from portal.errors import Invalid
 
+from .cors import for_public_clients
+
 # What a person gives beside the scopes of APIs, in words for the consent page.
 SCOPES = {"openid": "know that it is you", "profile": "see your name", "email": "see your email address"}
 CLAIMS = (
@@ -61,15 +63,24 @@ def person_claims(user: User, scopes: Iterable[str]) -> dict[str, object]:
     return claims
 
 
+def _client_of_token(request: HttpRequest) -> str:
+    """Whose token is sent, however it is answered."""
+    try:
+        return str(verify(_bearer(request))["client_id"])
+    except Invalid:
+        return ""
+
+
+@for_public_clients(_client_of_token)
 @csrf_exempt
 @require_http_methods(["GET", "POST"])
 def userinfo(request: HttpRequest) -> HttpResponse:
     """Core 5.3: the person of an access token with the scope openid. The token comes in the header only."""
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not token:
+    token = _bearer(request)
+    if not token:
         return _refused(401)
     try:
-        claims = verify(token.strip())
+        claims = verify(token)
     except Invalid:
         return _refused(401, "invalid_token")
     scopes = str(claims["scope"]).split()
@@ -85,6 +96,11 @@ def userinfo(request: HttpRequest) -> HttpResponse:
     response = JsonResponse(person_claims(user, scopes))
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _bearer(request: HttpRequest) -> str:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
 
 
 def _refused(status: int, error: str = "") -> HttpResponse:

@@ -20,14 +20,16 @@ from portal.errors import Invalid
 
 from . import authorize, device, grants, oidc
 from .assertions import SIGNATURES
+from .cors import for_everybody, for_public_clients
 from .grant_types import DEVICE
-from .limits import limited, tell_owner_of_shown_token
+from .limits import client_of, limited, tell_owner_of_shown_token
 
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 # The end points where a client proves itself, as RFC 8414 names them.
 _PROVING = ("token", "revocation", "introspection")
 
 
+@for_public_clients(client_of)
 @csrf_exempt
 @require_POST
 @limited
@@ -42,6 +44,7 @@ def token(request: HttpRequest) -> HttpResponse:
     return _answer(body, status)
 
 
+@for_public_clients(client_of)
 @csrf_exempt
 @require_POST
 @limited
@@ -66,6 +69,7 @@ def device_authorization(request: HttpRequest) -> HttpResponse:
     return _refusal(answer) if isinstance(answer, str) else _answer(json.dumps(answer), 200)
 
 
+@for_public_clients(client_of)
 @csrf_exempt
 @require_POST
 @limited
@@ -94,14 +98,15 @@ def introspect(request: HttpRequest) -> HttpResponse:
     return _answer(json.dumps(_introspection(request.POST["token"], client)), 200)
 
 
+@for_everybody
 @require_GET
 def jwks(request: HttpRequest) -> HttpResponse:
     response = JsonResponse(signing.jwks(), content_type="application/jwk-set+json")
     response["Cache-Control"] = f"public, max-age={settings.JWKS_CACHE_SECONDS}"
-    response["Access-Control-Allow-Origin"] = "*"
     return response
 
 
+@for_everybody
 @require_GET
 def metadata(request: HttpRequest) -> HttpResponse:
     """RFC 8414, and the same where OpenID Connect clients look: only what works here."""
@@ -137,7 +142,6 @@ def metadata(request: HttpRequest) -> HttpResponse:
         }
     )
     response["Cache-Control"] = f"public, max-age={settings.JWKS_CACHE_SECONDS}"
-    response["Access-Control-Allow-Origin"] = "*"
     return response
 
 
