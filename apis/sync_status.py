@@ -39,6 +39,10 @@ class KindStatus:
     lag: timedelta | None = None
 
     @property
+    def eventful(self) -> bool:
+        return bool(self.objects or self.problems or self.waiting or self.state == "disconnected")
+
+    @property
     def short(self) -> str:
         """The kind without its group and version."""
         return self.kind.rsplit("/", 1)[-1]
@@ -75,14 +79,18 @@ class ClusterStatus:
 
     @property
     def present(self) -> list[KindStatus]:
-        """Those that the cluster serves, or that the catalog knows objects or problems of."""
-        rows = self.sorted_kinds
-        return [row for row in rows if row.state != "not_installed" or row.objects or row.problems]
+        """Those that there is something to say of: objects, problems, changes that wait, or a watch that is cut."""
+        return [row for row in self.sorted_kinds if row.eventful]
+
+    @property
+    def empty(self) -> list[str]:
+        """The kinds that are followed, and of which there is no object."""
+        return [row.kind for row in self.sorted_kinds if not row.eventful and row.state != "not_installed"]
 
     @property
     def absent(self) -> list[str]:
         """The kinds that would be read, if the cluster had them."""
-        return sorted(self.kinds.keys() - {row.kind for row in self.present})
+        return [row.kind for row in self.sorted_kinds if not row.eventful and row.state == "not_installed"]
 
     @property
     def watched(self) -> list[KindStatus]:

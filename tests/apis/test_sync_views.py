@@ -101,7 +101,7 @@ def test_sync_status_says_how_each_kind_is_followed(client_as, admin, followed):
     assert "Forbidden: configmaps." in page
     assert "1 kind is not installed there" in page
     assert "wso2.com/v1alpha1/API" not in page
-    assert "wso2.com/v1alpha1/API" in text(client_as(admin).get("/sync/?absent=1"))
+    assert "wso2.com/v1alpha1/API" in text(client_as(admin).get("/sync/?kinds=all"))
     assert "4 wait, 2 of a first load" in squeezed(page)
     assert re.search(r"9\d s", page) or "1 min" in page
     assert "510 ms<small>p50</small>" in squeezed(page)
