@@ -6,6 +6,7 @@ revocations) changes all day. The agent compiles them apart.
 
 import datetime as dt
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
-from django.db.models import Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from apis.models import ApiType, ApiVersion, Environment, Operation, Plan, Publication
 from keymanager import signing
-from keymanager.models import Credential, CredentialKind, RevokedToken
+from keymanager.models import Credential, CredentialKind, RevokedToken, TokenCutoff
 from subscriptions.models import Subscription, SubscriptionStatus
 
 from .snapshot import (
@@ -27,6 +29,7 @@ from .snapshot import (
     HeaderChanges,
     Issuer,
     KeyIdentity,
+    KeyLimits,
     PlanLimits,
     Reason,
     Route,
@@ -58,6 +61,7 @@ class Access:
     refusals: Mapping[str, Reason]
     revoked_credentials: frozenset[str]
     revoked_tokens: frozenset[str]
+    tokens_not_before: Mapping[str, int]
     changes_at: dt.datetime | None
 
 
@@ -76,6 +80,7 @@ def snapshot(catalog: Catalog, access: Access) -> Snapshot:
         refusals=access.refusals,
         revoked_credentials=access.revoked_credentials,
         revoked_tokens=access.revoked_tokens,
+        tokens_not_before=access.tokens_not_before,
     )
 
 
@@ -212,6 +217,7 @@ def access(now: dt.datetime | None = None) -> Access:
         revoked_tokens=frozenset(
             RevokedToken.objects.filter(expires_at__gt=now - _SLACK).values_list("jti", flat=True)
         ),
+        tokens_not_before=_tokens_not_before(now),
         changes_at=min([*ends, *key_ends], default=None),
     )
 
@@ -239,6 +245,7 @@ def _keys(now: dt.datetime) -> tuple[dict[str, dict[str, KeyIdentity]], list[dt.
     """Environment -> key hash -> whose it is, and the times at which a credential ends."""
     keys: dict[str, dict[str, KeyIdentity]] = {name: {} for name in Environment.values}
     ends = []
+    limits = _key_limits()
     rows = Credential.objects.usable().order_by("pk")
     fields = (
         "environment",
@@ -253,9 +260,22 @@ def _keys(now: dt.datetime) -> tuple[dict[str, dict[str, KeyIdentity]], list[dt.
         chunk_size=10000
     ):
         if kind == CredentialKind.API_KEY:
-            keys[environment][digest] = KeyIdentity(credential, application)
+            keys[environment][digest] = KeyIdentity(credential, application, limits.get(credential))
         ends += [time for time in times if time and time > now]
     return keys, ends
+
+
+def _key_limits() -> dict[str, KeyLimits]:
+    """Credential -> its limits, of those that have any: most have none, and cost nothing here."""
+    apis = Credential.allowed_apis.through.objects.filter(credential=OuterRef("pk")).order_by("api__slug")
+    limited = Credential.objects.usable().filter(Q(allowed_ranges__len__gt=0) | Exists(apis))
+    rows = limited.order_by().values_list(
+        "public_id", ArraySubquery(apis.values("api__slug")), "allowed_ranges"
+    )
+    return {
+        credential: KeyLimits(tuple(slugs), tuple(sorted(ranges)))
+        for credential, slugs, ranges in rows.iterator(chunk_size=10000)
+    }
 
 
 def _revoked_credentials(now: dt.datetime) -> frozenset[str]:
@@ -268,6 +288,15 @@ def _revoked_credentials(now: dt.datetime) -> frozenset[str]:
         | Q(application__deleted_at__gt=since)
     )
     return frozenset(Credential.objects.filter(ended).values_list("public_id", flat=True))
+
+
+def _tokens_not_before(now: dt.datetime) -> dict[str, int]:
+    """Application -> the first `iat` that counts again, while a token from before may live."""
+    rows = TokenCutoff.objects.filter(not_before__gt=deny_horizon(now))
+    return {
+        application: math.ceil(moment.timestamp())
+        for application, moment in rows.values_list("application__public_id", "not_before")
+    }
 
 
 def deny_horizon(now: dt.datetime) -> dt.datetime:

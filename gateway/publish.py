@@ -33,6 +33,7 @@ def envoy_options() -> EnvoyOptions:
         listeners=listeners,
         probe_secret=probe_secret(),
         log_file=settings.STATE_DIR / "logs" / "envoy.log",
+        trusted_hops=settings.TRUSTED_HOPS,
     )
 
 

@@ -21,6 +21,8 @@ class Reason(StrEnum):
     TOKEN_REVOKED = "token_revoked"  # noqa: S105
     WRONG_AUDIENCE = "wrong_audience"
     KEY_UNKNOWN = "key_unknown"
+    KEY_NOT_FOR_API = "key_not_for_api"
+    ADDRESS_NOT_ALLOWED = "address_not_allowed"
     CLIENT_UNKNOWN = "client_unknown"
     NOT_SUBSCRIBED = "not_subscribed"
     SUSPENDED = "suspended"
@@ -110,11 +112,20 @@ class PlanLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """What an API key is good for: the slugs of APIs, and networks in CIDR notation. None of them means all of them."""
+
+    apis: tuple[str, ...] = ()
+    ranges: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class KeyIdentity:
     """Whose API key or outside client it is: the credential is what gets revoked, the application is what subscriptions belong to."""
 
     credential: str
     application: str
+    limits: KeyLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +167,8 @@ class Snapshot:
 
     `subscriptions` maps `subscription_key(application, api)` to the plan's slug; `refusals` maps the same key to the
     reason why an existing subscription is refused. `revoked_credentials` and `revoked_tokens` (the `jti` claim) are
-    refused whatever else is true of them.
+    refused whatever else is true of them, and so are tokens of an application whose `iat` claim is less than what
+    `tokens_not_before` says, in seconds since 1970.
     """
 
     issuer: Issuer
@@ -166,6 +178,7 @@ class Snapshot:
     refusals: Mapping[str, Reason] = field(default_factory=dict)
     revoked_credentials: frozenset[str] = frozenset()
     revoked_tokens: frozenset[str] = frozenset()
+    tokens_not_before: Mapping[str, int] = field(default_factory=dict)
 
 
 def subscription_key(application: str, api: str) -> str:

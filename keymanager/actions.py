@@ -60,7 +60,7 @@ def issue_client(
 
     With redirect URIs it may sign people in. A public one keeps no secret, so none is made: `secret` is empty.
     """
-    application = _checked_application(application, by)
+    application = checked_application(application, by)
     credential = drafts.draft(
         application=application, environment=environment, name=name, by=by, expires_at=expires_at
     )
@@ -85,7 +85,7 @@ def issue_key(
 
     Raises Invalid for an API without a live subscription and for what is no network in CIDR notation.
     """
-    application = _checked_application(application, by)
+    application = checked_application(application, by)
     credential = drafts.draft(
         application=application, environment=environment, name=name, by=by, expires_at=expires_at
     )
@@ -116,7 +116,7 @@ def rotate(*, credential: Credential, overlap: int, by: User, silent_days: int |
         Invalid: no such overlap, or a silence that is not shorter than it.
     """
     _check_overlap(overlap, silent_days)
-    application = _checked_application(credential.application, by)
+    application = checked_application(credential.application, by)
     old = _locked(credential)
     now = timezone.now()
     if overlap:
@@ -163,7 +163,7 @@ def _check_overlap(overlap: int, silent_days: int | None) -> None:
 @transaction.atomic
 def revoke(*, credential: Credential, by: User, reason: str = "") -> Credential:
     """End a credential and every token it got. This cannot be undone."""
-    _checked_application(credential.application, by)
+    checked_application(credential.application, by)
     credential = _locked(credential)
     credential.move_to(CredentialStatus.REVOKED)
     credential.revoked_at = timezone.now()
@@ -350,7 +350,7 @@ def rotate_signing_key(*, by: User | None) -> SigningKey:
 
 
 # ---- shared -------------------------------------------------------------------------------------------------------
-def _checked_application(application: Application, by: User) -> Application:
+def checked_application(application: Application, by: User) -> Application:
     """The application, locked and still there, with the right to its credentials."""
     locked = Application.objects.live().select_for_update().filter(pk=application.pk).first()
     if locked is None:

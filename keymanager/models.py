@@ -31,6 +31,7 @@ __all__ = [
     "RefreshToken",
     "RevokedToken",
     "SigningKey",
+    "TokenCutoff",
 ]
 
 
@@ -233,6 +234,17 @@ class RevokedToken(models.Model):
 
     def __str__(self) -> str:
         return self.jti
+
+
+class TokenCutoff(models.Model):
+    """No access token of the application's that was issued before this time counts any more: a whole second, as `iat` is."""
+
+    application = models.OneToOneField(Application, on_delete=models.CASCADE, related_name="token_cutoff")
+    not_before = models.DateTimeField(db_index=True)
+    by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.application}, {self.not_before:%Y-%m-%d %H:%M:%S} UTC"
 
 
 class PersonalToken(models.Model):

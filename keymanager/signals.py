@@ -2,5 +2,6 @@
 
 from django.dispatch import Signal
 
-# sender=Credential, instance=Credential, event: str (issued, rotated, revoked, retired, token_revoked), by: User | None
+# sender=Credential, instance=Credential, event: str (issued, rotated, revoked, retired, token_revoked,
+# tokens_revoked), by: User | None
 credential_changed = Signal()

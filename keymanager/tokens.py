@@ -2,7 +2,9 @@
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 from django.conf import settings
 
@@ -10,7 +12,7 @@ from portal.errors import Conflict, Invalid
 from subscriptions.models import Application
 
 from .entitlements import Entitlements, entitlements_of
-from .models import Credential, CredentialKind
+from .models import Credential, CredentialKind, RevokedToken, TokenCutoff
 from .signing import KeyRing, key_ring
 
 
@@ -120,3 +122,11 @@ def scopes_granted(entitlements: Entitlements, asked: Iterable[str] | None) -> t
             field="scopes",
         )
     return wanted
+
+
+def is_revoked(claims: Mapping[str, Any]) -> bool:
+    """Whether a token with these verified claims was ended by itself, or with all others of its application."""
+    if RevokedToken.objects.filter(jti=claims["jti"]).exists():
+        return True
+    issued = datetime.fromtimestamp(claims["iat"], tz=UTC)
+    return TokenCutoff.objects.filter(application__public_id=claims["app"], not_before__gt=issued).exists()

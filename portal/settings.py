@@ -80,6 +80,8 @@ GATEWAY_PROBE = {
     environment: env_str(f"PORTICO_GATEWAY_{environment.upper()}_PROBE", address)
     for environment, address in GATEWAY_LISTEN.items()
 }
+# How many proxies stand in front of the gateway and add their caller's address to X-Forwarded-For.
+TRUSTED_HOPS = env_int("PORTICO_TRUSTED_HOPS", 0)
 GATEWAY_DIR = Path(env_str("PORTICO_GATEWAY_DIR", str(STATE_DIR / "gateway")))
 # In-cluster services reached at another address: `name.namespace=host:port`, for a gateway or portal outside it.
 SERVICE_ADDRESSES = env_map("PORTICO_SERVICE_ADDRESSES")

@@ -30,7 +30,9 @@ _REMEMBERED_MAX = 10_000
 # A client in use is read again so often whatever happens: the sweep that heals a notice nobody sent.
 _MAX_AGE_S = 10.0
 # These change nothing that a token carries.
-_WITHOUT_EFFECT = frozenset({"requested", "plan_change_requested", "rejected", "discovered", "token_revoked"})
+_WITHOUT_EFFECT = frozenset(
+    {"requested", "plan_change_requested", "rejected", "discovered", "token_revoked", "tokens_revoked"}
+)
 
 
 @dataclass(frozen=True, slots=True)

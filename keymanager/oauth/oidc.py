@@ -11,7 +11,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from keymanager.models import Credential, PersonGrant, RevokedToken
+from keymanager import tokens
+from keymanager.models import Credential, PersonGrant
 from keymanager.signing import key_ring, verify
 from portal.accounts.models import User
 from portal.errors import Invalid
@@ -86,8 +87,7 @@ def userinfo(request: HttpRequest) -> HttpResponse:
     scopes = str(claims["scope"]).split()
     user = User.objects.filter(public_id=claims["sub"], is_active=True).first()
     usable = Credential.objects.usable().filter(public_id=claims["client_id"]).exists()
-    revoked = RevokedToken.objects.filter(jti=claims["jti"]).exists()
-    if claims["exp"] <= time.time() or revoked or not usable:
+    if claims["exp"] <= time.time() or not usable or tokens.is_revoked(claims):
         return _refused(401, "invalid_token")
     if "openid" not in scopes:
         return _refused(403, "insufficient_scope")

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_GET, require_POST
 from oauth2_provider.oauth2_backends import OAuthLibCore, get_oauthlib_core
 from oauthlib.common import Request
 
-from keymanager import signing
-from keymanager.models import Credential, RevokedToken
+from keymanager import signing, tokens
+from keymanager.models import Credential
 from portal.errors import Invalid
 
 from . import authorize, device, grants, oidc
@@ -176,7 +176,7 @@ def _introspection(text: str, client: Credential) -> dict[str, Any]:
     over = claims["exp"] <= timezone.now().timestamp()
     if not mine and not over:
         tell_owner_of_shown_token(owner=claims["client_id"], client=client)
-    if not mine or over or RevokedToken.objects.filter(jti=claims["jti"]).exists():
+    if not mine or over or tokens.is_revoked(claims):
         return {"active": False}
     return {"active": True, "token_type": "Bearer", **claims}
 

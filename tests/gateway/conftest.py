@@ -1,6 +1,7 @@
 """One Envoy for the whole table of cases, and the snapshot it enforces."""
 
 import hashlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from gateway.snapshot import (
     HeaderChanges,
     Issuer,
     KeyIdentity,
+    KeyLimits,
     PlanLimits,
     Reason,
     Route,
@@ -26,6 +28,22 @@ from tests.gateway.envoy import ENVIRONMENTS, RunningEnvoy, echo_backend
 KEY = "ptk_live_0123456789abcdefghijkl"
 SANDBOX_KEY = "ptk_test_0123456789abcdefghijkl"
 REVOKED_KEY = "ptk_live_revokedrevokedrevoked"
+# Of an application whose tokens were all revoked.
+CUT_KEY = "ptk_live_cutcutcutcutcutcutcutcu"
+# Limited keys, in both environments: what each may be used for.
+LIMITED_KEYS = {
+    "ptk_live_one_api": KeyLimits(apis=("graph",)),
+    "ptk_live_two_apis": KeyLimits(apis=("graph", "pets")),
+    "ptk_live_open_only": KeyLimits(apis=("open",)),
+    "ptk_live_here": KeyLimits(ranges=("127.0.0.0/8",)),
+    "ptk_live_here_v6": KeyLimits(ranges=("::1/128",)),
+    "ptk_live_away": KeyLimits(ranges=("2001:db8::/32", "203.0.113.0/24")),
+    "ptk_live_pets_here": KeyLimits(("pets",), ("10.0.0.0/8", "127.0.0.1/32")),
+    "ptk_live_pets_away": KeyLimits(("pets",), ("203.0.113.7/32",)),
+    "ptk_live_anywhere": KeyLimits(ranges=("0.0.0.0/0", "::/0")),
+}
+# Before it no token of the application app_cut counts.
+CUTOFF = int(time.time()) - 100
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -89,13 +107,19 @@ def sample_snapshot(backend: str, jwks: str) -> Snapshot:
         "production": {
             digest_of(KEY): KeyIdentity("cred_key", "app_web"),
             digest_of(REVOKED_KEY): KeyIdentity("cred_gone", "app_web"),
+            digest_of(CUT_KEY): KeyIdentity("cred_cut", "app_cut"),
         },
         "sandbox": {digest_of(SANDBOX_KEY): KeyIdentity("cred_sand", "app_web")},
+    }
+    limited = {
+        digest_of(key): KeyIdentity("cred_limited", "app_web", limits) for key, limits in LIMITED_KEYS.items()
     }
     return Snapshot(
         issuer=Issuer(tokens.ISSUER, jwks),
         environments={
-            name: EnvironmentState(audience=f"http://{name}", versions=_versions(backend), keys=keys[name])
+            name: EnvironmentState(
+                audience=f"http://{name}", versions=_versions(backend), keys=keys[name] | limited
+            )
             for name in ENVIRONMENTS
         },
         plans=(PlanLimits("gold", 6000, 60, 200), PlanLimits("tiny", 6, 60, 3)),
@@ -107,10 +131,12 @@ def sample_snapshot(backend: str, jwks: str) -> Snapshot:
             "app_tiny:pets": "tiny",
             "app_tiny2:pets": "tiny",
             "app_held:pets": "gold",
+            "app_cut:pets": "gold",
         },
         refusals={"app_held:pets": Reason.SUSPENDED, "app_over:pets": Reason.QUOTA_EXCEEDED},
         revoked_credentials=frozenset({"cred_gone"}),
         revoked_tokens=frozenset({"jti-gone"}),
+        tokens_not_before={"app_cut": CUTOFF},
     )
 
 

@@ -96,9 +96,9 @@ class RunningEnvoy:
         self.log = self.options.directory / "envoy.log"
 
     @classmethod
-    def on_free_ports(cls, directory: Path) -> "RunningEnvoy":
+    def on_free_ports(cls, directory: Path, **options: Any) -> "RunningEnvoy":
         listeners = {name: Address("127.0.0.1", free_port()) for name in ENVIRONMENTS}
-        return cls(EnvoyOptions(directory=directory, listeners=listeners, probe_secret=PROBE_SECRET))
+        return cls(EnvoyOptions(directory, listeners, PROBE_SECRET, **options))
 
     def write(self, snapshot: Snapshot) -> list[str]:
         written = write_resources(render(snapshot, self.options), self.options)

@@ -1,6 +1,7 @@
 """From rows to a Snapshot: what is in it, what is held back, and in how many queries."""
 
 import datetime as dt
+import json
 from dataclasses import replace
 
 import pytest
@@ -8,9 +9,22 @@ from django.utils import timezone
 
 from apis.models import ApiVersion
 from gateway import compile as compiler
-from gateway.snapshot import Cors, HeaderChanges, PlanLimits, Reason, Route, Version, check_version
-from gateway.targets.envoy.policies import token_bucket
-from keymanager import actions as credential_actions
+from gateway.snapshot import (
+    Cors,
+    EnvironmentState,
+    HeaderChanges,
+    Issuer,
+    KeyIdentity,
+    KeyLimits,
+    PlanLimits,
+    Reason,
+    Route,
+    Snapshot,
+    Version,
+    check_version,
+)
+from gateway.targets.envoy.policies import keys_resource, limits_resource, token_bucket
+from keymanager import actions as credential_actions, revocation
 from keymanager.models import RevokedToken
 from subscriptions.models import Subscription
 from tests import factories
@@ -109,7 +123,7 @@ def test_compile_in_few_queries(django_assert_num_queries):
         factories.KeyFactory(application=subscription.application)
     with django_assert_num_queries(3):
         compiler.catalog()
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         compiler.access()
 
 
@@ -151,6 +165,65 @@ def test_access_of_keys(admin):
     assert list(access.keys["production"]) == [live.credential.key_hash]
     assert list(access.keys["sandbox"]) == [sandbox.credential.key_hash]
     assert access.revoked_credentials == {gone.credential.public_id}
+
+
+def test_access_of_limited_keys(admin):
+    subscription = factories.SubscriptionFactory(api=factories.ApiVersionFactory().api)
+    application, slug = subscription.application, subscription.api.slug
+    other = factories.SubscriptionFactory(application=application)
+    for apis, ranges in (
+        ([], []),
+        ([slug], []),
+        ([], ["203.0.113.0/24", "10.0.0.0/8"]),
+        ([slug, other.api.slug], ["::1/128"]),
+    ):
+        credential_actions.issue_key(
+            application=application,
+            environment="production",
+            name="Key",
+            by=admin,
+            allowed_apis=apis,
+            allowed_ranges=ranges,
+        )
+    limits = [who.limits for who in compiler.access().keys["production"].values()]
+
+    assert limits == [
+        None,
+        KeyLimits(apis=(slug,)),
+        KeyLimits(ranges=("10.0.0.0/8", "203.0.113.0/24")),
+        KeyLimits(apis=tuple(sorted((slug, other.api.slug))), ranges=("::1/128",)),
+    ]
+
+
+def test_access_of_revoked_tokens_while_one_may_live(settings, admin):
+    client = factories.ClientFactory(by=admin).credential
+    cutoff = revocation.revoke_issued_tokens(application=client.application, by=admin)
+    later = cutoff.not_before + dt.timedelta(seconds=settings.MAX_TOKEN_SECONDS + 61)
+
+    assert compiler.access().tokens_not_before == {
+        client.application.public_id: int(cutoff.not_before.timestamp())
+    }
+    assert compiler.access(later).tokens_not_before == {}
+    assert compiler.access().revoked_credentials == frozenset()
+
+
+def test_files_of_keys_without_limits_name_none():
+    """A hundred thousand keys without limits cost what they would if there were none."""
+    state = EnvironmentState("", keys={"ab" * 32: KeyIdentity("cred_a", "app_a")})
+    snapshots = [Snapshot(Issuer("", ""), {"production": each}) for each in (state, EnvironmentState(""))]
+
+    assert b"cred_a.app_a" in keys_resource(state)
+    assert b"cred_a.app_a." not in keys_resource(state)
+    assert limits_resource(snapshots[0]) == limits_resource(snapshots[1])
+
+
+def test_files_of_limits_hold_each_once():
+    limits = KeyLimits(("orders",), ("10.0.0.0/8",))
+    same = {str(n): KeyIdentity(f"cred_{n}", f"app_{n}", limits) for n in range(5)}
+    snapshot = Snapshot(Issuer("", ""), {"production": EnvironmentState("", keys=same)})
+    rendered = json.dumps(limits_resource(snapshot))
+
+    assert rendered.count(":orders") == rendered.count('"10.0.0.0"') == 1
 
 
 def test_access_forgets_revocations_whose_tokens_have_ended(settings, admin):

@@ -17,6 +17,7 @@ from gateway.targets.envoy.policies import (
     deny_resource,
     jwt_resource,
     keys_resource,
+    limits_resource,
     rate_limit_resource,
     subscriptions_resource,
 )
@@ -54,6 +55,8 @@ def _renderers(snapshot: Snapshot, options: EnvoyOptions) -> dict[str, Callable[
         "cds.json": lambda: _discovery(*cluster_resources(versions, options.ca_file)),
         "ratelimit.json": lambda: _discovery(rate_limit_resource(snapshot.plans)),
         **own("jwt.{}.json", lambda name: _discovery(jwt_resource(snapshot.issuer, states[name]))),
+        # Before the keys that name them: limits that are not there let nobody in.
+        "limits.json": lambda: _discovery(limits_resource(snapshot)),
         **own("keys.{}.pb", lambda name: keys_resource(states[name])),
         **own("clients.{}.pb", lambda name: clients_resource(states[name])),
         "subs.pb": lambda: subscriptions_resource(snapshot),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.targets.envoy.options import EnvoyOptions
-from gateway.targets.envoy.replies import TYPE, local_reply_config
+from gateway.targets.envoy.replies import REASON_HEADER, TYPE, local_reply_config
 
 _HTTP = TYPE + "envoy.extensions.filters.http."
 RBAC = _HTTP + "rbac.v3.RBAC"
@@ -46,6 +46,9 @@ _INTERNAL = (
     "x-portal-issuer",
     "x-portal-outclient",
     "x-portal-outside",
+    "x-portal-iat",
+    "x-portal-limits",
+    "x-portal-address",
 )
 
 LOG_FORMAT = {
@@ -54,14 +57,16 @@ LOG_FORMAT = {
     "api": "%METADATA(ROUTE:portal:api)%",
     "version": "%METADATA(ROUTE:portal:version)%",
     "operation": "%METADATA(ROUTE:portal:operation)%",
-    "credential": "%REQ(X-PORTAL-CLIENT)%",
-    "application": "%REQ(X-PORTAL-APP)%",
+    # The latter where a key was refused before the filter that makes one of both.
+    "credential": "%REQ(X-PORTAL-CLIENT?X-PORTAL-KEYCLIENT)%",
+    "application": "%REQ(X-PORTAL-APP?X-PORTAL-KEYAPP)%",
     "plan": f"%DYNAMIC_METADATA({_RBAC_METADATA}:subs_enforced_effective_policy_id)%",
     "jti": "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:jwt:jti)%",
     "probe": "%REQ(X-PORTAL-PROBE)%",
     "method": "%REQ(:METHOD):20%",
     "path": "%PATH(NQ:ORIG_OR_PATH):500%",
     "status": "%RESPONSE_CODE%",
+    "reason": f"%RESP({REASON_HEADER})%",
     "details": "%RESPONSE_CODE_DETAILS%",
     "flags": "%RESPONSE_FLAGS%",
     "duration_ms": "%DURATION%",
@@ -97,6 +102,7 @@ def _connection_manager(options: EnvoyOptions, environment: str) -> dict[str, An
         "stat_prefix": environment,
         "server_name": "portico",
         "use_remote_address": True,
+        "xff_num_trusted_hops": options.trusted_hops,
         "always_set_request_id_in_response": True,
         "normalize_path": True,
         "merge_slashes": True,
@@ -143,6 +149,7 @@ def _chain(options: EnvoyOptions, environment: str) -> list[dict[str, Any]]:
         _lua("client", options),
         _mutation("subscription", _subscription_key()),
         ecds("deny", "deny.json", RBAC),
+        ecds("limits", "limits.json", RBAC),
         ecds("subs", "subs.pb", RBAC),
         {"name": "scopes", "typed_config": {"@type": RBAC}},
         _probe(options),

@@ -25,7 +25,8 @@ class EnvoyOptions:
     """The target's settings. `listeners` maps an environment to its address; `probe_secret` is hexadecimal.
 
     `ca_file` is the bundle that upstream certificates are checked against, the system's own by default. `log_file` is
-    where whoever starts Envoy keeps its output; its complaints are read from there.
+    where whoever starts Envoy keeps its output; its complaints are read from there. `trusted_hops` is how many proxies
+    stand before the gateway and add their caller's address to X-Forwarded-For.
     """
 
     directory: Path
@@ -33,6 +34,7 @@ class EnvoyOptions:
     probe_secret: str
     ca_file: str = ""
     log_file: Path | None = None
+    trusted_hops: int = 0
 
     def __post_init__(self) -> None:
         if len(os.fsencode(self.admin_socket)) > _MAX_SOCKET_PATH:

@@ -1,8 +1,19 @@
 """The filters whose data changes in ordinary work, each an ECDS resource in a file of its own."""
 
+import hashlib
+import json
 from typing import Any
 
-from gateway.snapshot import EnvironmentState, Issuer, OutsideIssuer, PlanLimits, Reason, Snapshot
+from gateway.snapshot import (
+    EnvironmentState,
+    Issuer,
+    KeyIdentity,
+    KeyLimits,
+    OutsideIssuer,
+    PlanLimits,
+    Reason,
+    Snapshot,
+)
 from gateway.targets.envoy.listeners import JWT, RATE_LIMIT, RBAC
 from gateway.targets.envoy.replies import TYPE
 from gateway.targets.envoy.wire import rbac_map
@@ -11,6 +22,9 @@ from gateway.targets.envoy.wire import rbac_map
 _NOBODY = "(nobody)"
 _HEADER_INPUT = TYPE + "envoy.type.matcher.v3.HttpRequestHeaderMatchInput"
 _ACTION = TYPE + "envoy.config.rbac.v3.Action"
+_IP = TYPE + "envoy.extensions.matching.input_matchers.ip.v3.Ip"
+# What every name of limits begins with.
+_LIMITS = "l"
 # Below 50 ms Envoy refuses a refill interval.
 _SHORTEST_FILL_S = 0.05
 _UNLIMITED = 1_000_000_000
@@ -19,8 +33,8 @@ _MAX_BUCKETS = 1_000_000
 
 
 def keys_resource(state: EnvironmentState) -> bytes:
-    """Key hash -> "credential.application"; "-" is what Lua writes when no key was sent."""
-    identities = {digest: f"{who.credential}.{who.application}" for digest, who in state.keys.items()}
+    """Key hash -> "credential.application[.limits]"; "-" is what Lua writes when no key was sent."""
+    identities = {digest: _identity(who) for digest, who in state.keys.items()}
     return rbac_map(
         "keys",
         stat_prefix="key_",
@@ -29,6 +43,54 @@ def keys_resource(state: EnvironmentState) -> bytes:
         denied={},
         otherwise=Reason.KEY_UNKNOWN,
     )
+
+
+def _identity(who: KeyIdentity) -> str:
+    name = f"{who.credential}.{who.application}"
+    return f"{name}.{_limits_name(who.limits)}" if who.limits else name
+
+
+def _limits_name(limits: KeyLimits) -> str:
+    """Follows from what they are, so that a key never meets limits that are not its own, whichever file came first."""
+    text = json.dumps([limits.apis, limits.ranges])
+    return _LIMITS + hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def limits_resource(snapshot: Snapshot) -> dict[str, Any]:
+    """What limited keys are good for, each set of limits once. A key without any is not looked up.
+
+    Limits that are not here let nobody in: their key has just come, or has just ended.
+    """
+    every = {
+        who.limits for state in snapshot.environments.values() for who in state.keys.values() if who.limits
+    }
+    known = {_limits_name(limits): {"matcher": _within(limits)} for limits in every}
+    unknown = _refusal(Reason.KEY_UNKNOWN)
+    tree = {"exact_match_map": {"map": {_NOBODY: unknown, **dict(sorted(known.items()))}}}
+    looked_up = {"matcher_tree": {"input": _header("x-portal-limits"), **tree}, "on_no_match": unknown}
+    limited = {
+        "predicate": _single("x-portal-limits", {"value_match": {"prefix": _LIMITS}}),
+        "on_match": {"matcher": looked_up},
+    }
+    matcher = {"matcher_list": {"matchers": [limited]}, "on_no_match": _allowed()}
+    return _extension("limits", {"@type": RBAC, "rules_stat_prefix": "limits_", "matcher": matcher})
+
+
+def _within(limits: KeyLimits) -> dict[str, Any]:
+    """Refuse what is outside of one key's limits. A slug holds no colon, so what follows the colon is the whole slug."""
+    needed = []
+    if limits.apis:
+        slugs = [_single("x-portal-sub", {"value_match": {"suffix": f":{slug}"}}) for slug in limits.apis]
+        one = {"or_matcher": {"predicate": slugs}} if len(slugs) > 1 else slugs[0]
+        needed.append((one, Reason.KEY_NOT_FOR_API))
+    if limits.ranges:
+        networks = [network.split("/") for network in limits.ranges]
+        ranges = [{"address_prefix": address, "prefix_len": int(bits)} for address, bits in networks]
+        config = {"@type": _IP, "cidr_ranges": ranges, "stat_prefix": "limits"}
+        inside = _single("x-portal-address", {"custom_match": {"name": "ip", "typed_config": config}})
+        needed.append((inside, Reason.ADDRESS_NOT_ALLOWED))
+    matchers = [{"predicate": {"not_matcher": one}, "on_match": _refusal(why)} for one, why in needed]
+    return {"matcher_list": {"matchers": matchers}, "on_no_match": _allowed()}
 
 
 def clients_resource(state: EnvironmentState) -> bytes:
@@ -65,22 +127,60 @@ def subscriptions_resource(snapshot: Snapshot) -> bytes:
 
 def deny_resource(snapshot: Snapshot) -> dict[str, Any]:
     """Revoked credentials and tokens: small, and therefore in force within milliseconds."""
-    tokens = _lookup(
-        "x-portal-jti", snapshot.revoked_tokens, otherwise={"action": _action("allowed", "ALLOW")}
-    )
-    matcher = _lookup("x-portal-client", snapshot.revoked_credentials, otherwise={"matcher": tokens})
+    refusal = _refusal(Reason.TOKEN_REVOKED)
+    cutoffs = {
+        application: {"matcher": _issued_since(seconds)}
+        for application, seconds in sorted(snapshot.tokens_not_before.items())
+    }
+    old = {"matcher": _lookup("x-portal-app", cutoffs, otherwise=_allowed())} if cutoffs else _allowed()
+    revoked = dict.fromkeys(sorted(snapshot.revoked_tokens), refusal)
+    tokens = _lookup("x-portal-jti", revoked, otherwise=old)
+    ended = dict.fromkeys(sorted(snapshot.revoked_credentials), refusal)
+    matcher = _lookup("x-portal-client", ended, otherwise={"matcher": tokens})
     return _extension("deny", {"@type": RBAC, "rules_stat_prefix": "deny_", "matcher": matcher})
 
 
-def _lookup(header: str, revoked: frozenset[str], *, otherwise: dict[str, Any]) -> dict[str, Any]:
-    refusal = {"action": _action(Reason.TOKEN_REVOKED, "DENY")}
-    return {
-        "matcher_tree": {
-            "input": {"name": "h", "typed_config": {"@type": _HEADER_INPUT, "header_name": header}},
-            "exact_match_map": {"map": dict.fromkeys((_NOBODY, *sorted(revoked)), refusal)},
-        },
-        "on_no_match": otherwise,
-    }
+def _lookup(header: str, found: dict[str, Any], *, otherwise: dict[str, Any]) -> dict[str, Any]:
+    tree = {"input": _header(header), "exact_match_map": {"map": found or {_NOBODY: otherwise}}}
+    return {"matcher_tree": tree, "on_no_match": otherwise}
+
+
+def _issued_since(seconds: int) -> dict[str, Any]:
+    """Refuse a token whose `iat` is less, or that has none. An API key is no token."""
+    may = [_single("x-portal-iat", _regex(at_least(seconds))), _single("x-portal-keyapp", _regex(".+"))]
+    allowed = {"predicate": {"or_matcher": {"predicate": may}}, "on_match": _allowed()}
+    return {"matcher_list": {"matchers": [allowed]}, "on_no_match": _refusal(Reason.TOKEN_REVOKED)}
+
+
+def at_least(number: int) -> str:
+    """A regular expression of all whole numbers that are not less, for want of a matcher that compares."""
+    digits = str(number)
+    greater = [
+        f"{digits[:place]}[{int(digit) + 1}-9][0-9]{{{len(digits) - place - 1}}}"
+        for place, digit in enumerate(digits)
+        if digit != "9"
+    ]
+    return "|".join((digits, *greater, f"[1-9][0-9]{{{len(digits)},}}"))
+
+
+def _single(header: str, match: dict[str, Any]) -> dict[str, Any]:
+    return {"single_predicate": {"input": _header(header), **match}}
+
+
+def _regex(expression: str) -> dict[str, Any]:
+    return {"value_match": {"safe_regex": {"google_re2": {}, "regex": expression}}}
+
+
+def _header(name: str) -> dict[str, Any]:
+    return {"name": "h", "typed_config": {"@type": _HEADER_INPUT, "header_name": name}}
+
+
+def _refusal(reason: Reason) -> dict[str, Any]:
+    return {"action": _action(reason, "DENY")}
+
+
+def _allowed() -> dict[str, Any]:
+    return {"action": _action("allowed", "ALLOW")}
 
 
 def _action(name: str, action: str) -> dict[str, Any]:
@@ -108,6 +208,7 @@ def _own_provider(issuer: Issuer, audience: str) -> dict[str, Any]:
         "x-portal-client": "client_id",
         "x-portal-app": "app",
         "x-portal-jti": "jti",
+        "x-portal-iat": "iat",
         "x-portal-issuer": "outside_issuer",
         "x-portal-outclient": "outside_client",
     }
@@ -121,7 +222,11 @@ def _own_provider(issuer: Issuer, audience: str) -> dict[str, Any]:
 
 def _outside_provider(issuer: OutsideIssuer) -> dict[str, Any]:
     """Who it is that calls is looked up by the two headers; the payload has a place of its own, for the scopes."""
-    headers = {"x-portal-issuer": "iss", "x-portal-outclient": issuer.client_claim}
+    headers = {
+        "x-portal-issuer": "iss",
+        "x-portal-outclient": issuer.client_claim,
+        "x-portal-iat": "iat",
+    }
     provider = _provider(issuer.url, issuer.audiences, issuer.jwks, headers)
     return {
         **provider,

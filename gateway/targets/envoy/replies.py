@@ -1,17 +1,22 @@
 """Every answer that Envoy gives itself, as RFC 9457 problem+json with a reason a program can act on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.snapshot import Reason
 
 TYPE = "type.googleapis.com/"
+# Says the reason where a body cannot: to HEAD, to gRPC and to the access log. An API's own is dropped.
+REASON_HEADER = "x-portico-reason"
 _CEL = TYPE + "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One kind of refusal: `when` is a CEL expression over the response, `challenge` the WWW-Authenticate value."""
+    """One kind of refusal: `when` is a CEL expression over the response, `challenge` the WWW-Authenticate value.
+
+    `members` are more of the problem's own, in Envoy's format strings.
+    """
 
     when: str
     reason: str
@@ -19,6 +24,7 @@ class Reply:
     title: str
     detail: str
     challenge: str = ""
+    members: dict[str, str] = field(default_factory=dict)
 
 
 def _policy(name: str) -> str:
@@ -88,6 +94,21 @@ REPLIES = (
         "Credential revoked",
         "The credential or this token was revoked. Use another credential of the application.",
         _INVALID,
+    ),
+    Reply(
+        _policy(Reason.KEY_NOT_FOR_API),
+        Reason.KEY_NOT_FOR_API,
+        403,
+        "API key is not for this API",
+        "The key was made for some of the application's APIs, and this is none of them. Use another credential.",
+    ),
+    Reply(
+        _policy(Reason.ADDRESS_NOT_ALLOWED),
+        Reason.ADDRESS_NOT_ALLOWED,
+        403,
+        "API key may not be used from here",
+        "The key is good from some networks only. The member address says where the call came from.",
+        members={"address": "%REQ(X-PORTAL-ADDRESS)%"},
     ),
     Reply(
         _policy(Reason.NOT_SUBSCRIBED),
@@ -167,7 +188,7 @@ def local_reply_config() -> dict[str, Any]:
     """HttpConnectionManager.local_reply_config; mappers are tried in order, so the general ones come last."""
     return {
         "mappers": [_mapper(reply) for reply in REPLIES],
-        "body_format": _body("gateway", "%LOCAL_REPLY_BODY%", ""),
+        "body_format": _body("gateway", "%LOCAL_REPLY_BODY%"),
     }
 
 
@@ -176,19 +197,23 @@ def _mapper(reply: Reply) -> dict[str, Any]:
         "filter": {
             "extension_filter": {"name": "cel", "typed_config": {"@type": _CEL, "expression": reply.when}}
         },
-        "body_format_override": _body(reply.reason, reply.title, reply.detail),
+        "body_format_override": _body(reply.reason, reply.title, detail=reply.detail, **reply.members),
+        "headers_to_add": [_header(REASON_HEADER, reply.reason)],
     }
     if reply.status is not None:
         mapper["status_code"] = reply.status
     if reply.challenge:
-        header = {"key": "www-authenticate", "value": reply.challenge}
-        mapper["headers_to_add"] = [{"append_action": "OVERWRITE_IF_EXISTS_OR_ADD", "header": header}]
+        mapper["headers_to_add"].append(_header("www-authenticate", reply.challenge))
     return mapper
 
 
-def _body(reason: str, title: str, detail: str) -> dict[str, Any]:
+def _header(name: str, value: str) -> dict[str, Any]:
+    header = {"key": name, "value": str(value)}
+    return {"append_action": "OVERWRITE_IF_EXISTS_OR_ADD", "header": header}
+
+
+def _body(reason: str, title: str, **members: str) -> dict[str, Any]:
     body = {"type": "about:blank", "title": title, "status": "%RESPONSE_CODE%", "reason": str(reason)}
-    if detail:
-        body["detail"] = detail
+    body |= members
     body["request_id"] = "%REQ(X-REQUEST-ID)%"
     return {"content_type": "application/problem+json", "json_format": body}

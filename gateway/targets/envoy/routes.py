@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 from gateway.snapshot import Cors, HeaderChanges, Reason, Route, Version
 from gateway.targets.envoy.clusters import cluster_name
 from gateway.targets.envoy.listeners import CREDENTIAL_FILTERS, set_header
-from gateway.targets.envoy.replies import TYPE
+from gateway.targets.envoy.replies import REASON_HEADER, TYPE
 
 _ROUTE = TYPE + "envoy.config.route.v3."
 _PATH_INPUT = {
@@ -46,6 +46,7 @@ def route_resource(environment: str, versions: Iterable[Version]) -> dict[str, A
     return {
         "@type": _ROUTE + "RouteConfiguration",
         "name": environment,
+        "response_headers_to_remove": [REASON_HEADER],
         "virtual_hosts": [{"name": "apis", "domains": ["*"], **host}],
     }
 

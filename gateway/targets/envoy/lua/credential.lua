@@ -44,17 +44,25 @@ local function sha256(s)
   return tohex(h0) .. tohex(h1) .. tohex(h2) .. tohex(h3) .. tohex(h4) .. tohex(h5) .. tohex(h6) .. tohex(h7)
 end
 
--- The agent knows keys only by their hash; with the right secret it may name the hash itself.
+local function taken(headers, name)
+  local value = headers:get(name)
+  if value then headers:remove(name) end
+  return value
+end
+
+-- The agent knows keys only by their hash; with the right secret it may name the hash itself, and the address from
+-- which a key that is limited to some would be used.
 local function probed_hash(headers)
   local secret = headers:get("x-portico-probe")
-  local hash = headers:get("x-portico-probe-keyhash")
-  if hash then headers:remove("x-portico-probe-keyhash") end
+  local hash = taken(headers, "x-portico-probe-keyhash")
+  local address = taken(headers, "x-portico-probe-address")
   if not secret then return nil end
   if secret ~= PROBE_SECRET then
     headers:remove("x-portico-probe")
     return nil
   end
   headers:replace("x-portal-probe", "1")
+  if address then headers:replace("x-portal-address", address) end
   return hash
 end
 

@@ -1,4 +1,5 @@
--- Second of two: the `keys` map named the matched key "credential.application"; tell the later filters.
+-- Second of two: the `keys` map named the matched key "credential.application", and ".limits" where it has any; tell
+-- the later filters. The address that counts is the caller's, or the one that a probe names.
 -- A bearer token that came along with a key was never verified, so the backend must not see it.
 function envoy_on_request(handle)
   local headers = handle:headers()
@@ -7,10 +8,17 @@ function envoy_on_request(handle)
   if hash == "-" then return end
   local found = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.rbac")
   local name = found and found["key_enforced_effective_policy_id"]
-  local credential, application = (name or ""):match("^([%w_-]+)%.([%w_-]+)$")
+  local credential, application, limits = (name or ""):match("^([%w_-]+)%.([%w_-]+)%.?([%w_-]*)$")
   if credential then
     headers:remove("authorization")
     headers:replace("x-portal-keyclient", credential)
     headers:replace("x-portal-keyapp", application)
+    if limits ~= "" then
+      headers:replace("x-portal-limits", limits)
+      if not headers:get("x-portal-address") then
+        local address = handle:streamInfo():downstreamRemoteAddress()
+        headers:replace("x-portal-address", (address:gsub(":%d+$", ""):gsub("[%[%]]", "")))
+      end
+    end
   end
 end
