@@ -76,7 +76,9 @@ def _probed_name(receipt: Receipt) -> str:
     answers = {probe["answered"].split(" ", 1)[0] for probe in receipt.probes}
     if not receipt.probed_at or not answers:
         return "Probed"
-    return "Probed: let through" if answers == {"204"} else "Probed: kept out"
+    if "204" not in answers:
+        return "Probed: kept out"
+    return "Probed: let through" if answers == {"204"} else "Probed: let through and kept out"
 
 
 def state_word(receipt: Receipt) -> tuple[str, str]:

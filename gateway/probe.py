@@ -9,15 +9,18 @@ import json
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import ip_address, ip_network
 from urllib.parse import quote
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from apis.models import Api, ApiType, ApiVersion, Environment, Publication
 from keymanager import signing
-from keymanager.models import Credential, CredentialKind, RevokedToken
+from keymanager.models import Credential, CredentialKind, RevokedToken, TokenCutoff
 from subscriptions.models import Application, Subscription, SubscriptionStatus
 
 from .compile import deny_horizon
@@ -27,11 +30,15 @@ from .snapshot import Reason
 _TOKEN_SECONDS = 60
 _TIMEOUT_S = 2.0
 LET_THROUGH = 204
+_EXAMPLES = ("192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1")
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One call and the answer it must get. `who` says whose credential in words; `token` and `key_hash` are secrets."""
+    """One call and the answer it must get. `who` says whose credential in words; `token` and `key_hash` are secrets.
+
+    `address` is where a key that is limited to networks is used from: the probe says so, beside its secret.
+    """
 
     environment: str
     method: str
@@ -41,6 +48,7 @@ class Probe:
     reasons: tuple[str, ...] = ()
     token: str = ""
     key_hash: str = ""
+    address: str = ""
 
     @property
     def expected(self) -> str:
@@ -61,13 +69,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose credential a probe brings."""
+    """Whose credential a probe brings. `issued` is the `iat` of its token, in seconds since 1970; 0 is now."""
 
     who: str
     application: str
     client_id: str = ""
     jti: str = ""
+    issued: int = 0
     key_hash: str = ""
+    address: str = ""
 
 
 def send(probe: Probe, *, secret: str) -> Answer:
@@ -79,6 +89,8 @@ def send(probe: Probe, *, secret: str) -> Answer:
         headers["authorization"] = f"Bearer {probe.token}"
     if probe.key_hash:
         headers["x-portico-probe-keyhash"] = probe.key_hash
+    if probe.address:
+        headers["x-portico-probe-address"] = probe.address
     try:
         connection.request(probe.method, probe.path, headers=headers)
         response = connection.getresponse()
@@ -181,43 +193,95 @@ def _caller_of(application: Application, version: ApiVersion, environment: str) 
     if version.security.get("oauth2") or version.security.get("public"):
         return Caller(f"a token of {application}", application.public_id, client_id=application.public_id)
     keys = Credential.objects.usable().filter(
-        application=application, environment=environment, kind=CredentialKind.API_KEY
+        Q(allowed_apis=None) | Q(allowed_apis=version.api),
+        application=application,
+        environment=environment,
+        kind=CredentialKind.API_KEY,
     )
     key = keys.order_by("-pk").first()
-    return Caller(f"the key {key.label}", application.public_id, key_hash=key.key_hash) if key else None
+    return _key_caller(key) if key else None
+
+
+def _key_caller(key: Credential) -> Caller:
+    """From the first address of the networks that it may be used from."""
+    address = str(ip_network(key.allowed_ranges[0])[0]) if key.allowed_ranges else ""
+    return Caller(f"the key {key.label}", key.application.public_id, key_hash=key.key_hash, address=address)
 
 
 def _credential_probes(credential: Credential, event: str) -> list[Probe]:
-    """One call with the credential, to an API that its application may call, else to any API of the environment."""
-    is_key = credential.kind == CredentialKind.API_KEY
-    found = _target_of(credential, "api_key" if is_key else "oauth2")
-    if found is None or (not is_key and not credential.usable and _long_over(credential)):
+    """One call with the credential, to an API that its application may call, else to any API of the environment.
+
+    A key that is limited is tried outside of its limits too.
+    """
+    if credential.kind == CredentialKind.API_KEY:
+        return _key_probes(credential)
+    found = _target_of(credential, "oauth2")
+    if found is None or (not credential.usable and _long_over(credential)):
         return []
     version, subscription = found
-    if is_key:
-        caller = Caller(
-            f"the key {credential.label}", credential.application.public_id, key_hash=credential.key_hash
-        )
-    else:
-        jti = _revoked_jti(credential) if event == "token_revoked" else ""
-        caller = Caller(
-            f"{'the revoked' if jti else 'a'} token of {credential.label}",
-            credential.application.public_id,
-            client_id=credential.public_id,
-            jti=jti,
-        )
-    if caller.jti or not credential.usable:
-        return [
-            _call(version, credential.environment, caller, 401, (Reason.TOKEN_REVOKED, Reason.KEY_UNKNOWN))
-        ]
+    caller = _token_caller(credential, event)
+    if caller.jti or caller.issued or not credential.usable:
+        return [_call(version, credential.environment, caller, 401, (Reason.TOKEN_REVOKED,))]
     return [_call(version, credential.environment, caller, *_subscriber_gets(version, subscription))]
 
 
-def _target_of(credential: Credential, kind: str) -> tuple[ApiVersion, Subscription | None] | None:
-    """A version that takes this kind of credential, and the application's subscription to it if there is one."""
+def _token_caller(credential: Credential, event: str) -> Caller:
+    """The client with a token as it would get it now, or where tokens were revoked with one of those."""
+    jti = _revoked_jti(credential) if event == "token_revoked" else ""
+    issued = _cut_off(credential) if event == "tokens_revoked" else 0
+    which = "the revoked" if jti else "an older" if issued else "a"
+    return Caller(
+        f"{which} token of {credential.label}",
+        credential.application.public_id,
+        client_id=credential.public_id,
+        jti=jti,
+        issued=issued,
+    )
+
+
+def _key_probes(key: Credential) -> list[Probe]:
+    caller = _key_caller(key)
+    allowed = set(key.allowed_apis.values_list("pk", flat=True))
+    probes = []
+    if found := _target_of(key, "api_key", apis=allowed):
+        version, subscription = found
+        expected = _subscriber_gets(version, subscription)
+        if not key.usable:
+            expected = 401, (Reason.TOKEN_REVOKED, Reason.KEY_UNKNOWN)
+        probes.append(_call(version, key.environment, caller, *expected))
+        stranger = _address_outside(key.allowed_ranges) if key.usable else ""
+        if stranger:
+            elsewhere = replace(caller, who=f"{caller.who} from {stranger}", address=stranger)
+            probes.append(_call(version, key.environment, elsewhere, 403, (Reason.ADDRESS_NOT_ALLOWED,)))
+    if allowed and key.usable and (other := _target_of(key, "api_key", but=allowed)):
+        probes.append(_call(other[0], key.environment, caller, 403, (Reason.KEY_NOT_FOR_API,)))
+    return probes
+
+
+def _address_outside(ranges: Sequence[str]) -> str:
+    """An address that is in none of these networks, of those set aside for examples (RFC 5737, RFC 3849).
+
+    Empty where there are no networks, or every such address is in one.
+    """
+    networks = [ip_network(text) for text in ranges]
+    for text in _EXAMPLES if networks else ():
+        address = ip_address(text)
+        if not any(address in network for network in networks):
+            return text
+    return ""
+
+
+def _target_of(
+    credential: Credential, kind: str, *, apis: Collection[int] = (), but: Collection[int] = ()
+) -> tuple[ApiVersion, Subscription | None] | None:
+    """A version that takes this kind of credential, and the application's subscription to it if there is one.
+
+    Of the APIs of these primary keys (none: of any), or of any `but` these.
+    """
     candidates = ApiVersion.objects.served().filter(
         **{f"security__{kind}": True, "upstreams__has_key": credential.environment}
     )
+    candidates = (candidates.filter(api__in=apis) if apis else candidates).exclude(api__in=but)
     candidates = candidates.exclude(security__public=True).select_related("api")
     subscriptions = {
         subscription.api_id: subscription
@@ -243,6 +307,14 @@ def _revoked_jti(credential: Credential) -> str:
     return rows.order_by("-revoked_at").values_list("jti", flat=True).first() or ""
 
 
+def _cut_off(credential: Credential) -> int:
+    """The last second of which no token of its application's counts; 0 where all those have ended by themselves."""
+    cutoff = TokenCutoff.objects.filter(
+        application=credential.application, not_before__gt=deny_horizon(timezone.now())
+    ).first()
+    return int(cutoff.not_before.timestamp()) - 1 if cutoff else 0
+
+
 def _call(
     version: ApiVersion, environment: str, caller: Caller, status: int, reasons: tuple[str, ...]
 ) -> Probe:
@@ -256,6 +328,7 @@ def _call(
         reasons=reasons,
         token="" if caller.key_hash else _token(caller, environment, scopes),
         key_hash=caller.key_hash,
+        address=caller.address,
     )
 
 
@@ -284,7 +357,7 @@ def _token(caller: Caller, environment: str, scopes: list[str]) -> str:
             "app": caller.application,
             "scope": " ".join(scopes),
             "jti": caller.jti or f"probe-{secrets.token_hex(8)}",
-            "iat": now,
+            "iat": caller.issued or now,
             "exp": now + _TOKEN_SECONDS,
         }
     )

@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from apis.models import Environment
 from portal.errors import Invalid
-from subscriptions.models import Application
+from subscriptions.models import Application, Subscription
 
+from . import ranges
 from .actions import OVERLAPS, PERSONAL_TOKEN_DAYS_MAX, SILENCES
 from .entitlements import entitlements_of
 from .models import Credential, CredentialKind
@@ -48,6 +49,39 @@ class NewCredentialForm(forms.Form):
             "environment": data["environment"],
             "expires_at": _in_days(data["expires"]),
         }
+
+
+class NewKeyForm(NewCredentialForm):
+    allowed_apis = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        label="Only these APIs",
+        help_text="None chosen: all that the application is subscribed to, and those it will be.",
+    )
+    allowed_ranges = forms.CharField(
+        required=False,
+        max_length=4000,
+        label="Only from these networks",
+        help_text="One in each line, like 203.0.113.0/24 or 2001:db8::/32. None: from anywhere.",
+        widget=forms.Textarea(attrs={"rows": 3, "class": "in m", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, application: Application, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        live = Subscription.objects.filter(application=application, status__in=Subscription.LIVE)
+        apis = live.order_by("api__name").values_list("api__slug", "api__name")
+        self.fields["allowed_apis"].choices = list(apis)  # type: ignore[attr-defined]
+
+    def clean_allowed_ranges(self) -> list[str]:
+        try:
+            return ranges.parse(self.cleaned_data["allowed_ranges"].replace(",", " ").split())
+        except Invalid as invalid:
+            raise forms.ValidationError(f"{invalid.message} {invalid.remedy}") from None
+
+    def arguments(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        limits = {name: data[name] for name in ("allowed_apis", "allowed_ranges")}
+        return {**super().arguments(), **limits}
 
 
 class NewClientForm(NewCredentialForm):

@@ -25,7 +25,7 @@ def revoke_issued_tokens(*, application: Application, by: User, reason: str = ""
     Raises Conflict where the application has no OAuth client that works, and so no tokens.
     """
     application = checked_application(application, by)
-    clients = list(application.credentials.usable().filter(kind=CredentialKind.OAUTH_CLIENT))
+    clients = clients_of(application)
     if not clients:
         raise Conflict(
             f"{application} has no OAuth client that works, so it has no tokens.",
@@ -50,3 +50,16 @@ def revoke_issued_tokens(*, application: Application, by: User, reason: str = ""
     for client in clients:
         credential_changed.send(sender=Credential, instance=client, event="tokens_revoked", by=by)
     return cutoff
+
+
+def clients_of(application: Application) -> list[Credential]:
+    """Those that get tokens."""
+    return list(application.credentials.usable().filter(kind=CredentialKind.OAUTH_CLIENT))
+
+
+def people_signed_in(application: Application) -> int:
+    """How many people a client of it may get new tokens for, without asking them."""
+    grants = PersonGrant.objects.filter(
+        credential__application=application, ended_at=None, refresh_tokens__expires_at__gt=timezone.now()
+    )
+    return grants.values("consent__user").distinct().count()

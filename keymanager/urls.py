@@ -7,6 +7,7 @@ urlpatterns = [
     path("applications/<str:public_id>/new-client/", credentials.new_client, name="new-client"),
     path("applications/<str:public_id>/new-key/", credentials.new_key, name="new-key"),
     path("applications/<str:public_id>/token/", tokens.panel, name="mint"),
+    path("applications/<str:public_id>/revoke-tokens/", tokens.revoke_all, name="revoke-tokens"),
     path("credentials/", inventory.inventory, name="credentials"),
     path("credentials.csv", inventory.export, name="credentials-csv"),
     path("credentials/<str:public_id>/", credentials.credential, name="credential"),

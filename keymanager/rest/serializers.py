@@ -25,6 +25,8 @@ CREDENTIAL_EXAMPLE = {
     "team": "storefront",
     "created_by": "Cora Consumer",
     "last_used_at": "2026-11-23T15:10:00Z",
+    "allowed_apis": [],
+    "allowed_ranges": [],
     "silent_days": None,
 }
 SECRET = "pcs_8VdM2wLq0Yt7RzXk1NcJ5bHf9GpAe4UuBs6TvWxYzK3nQm1P"  # noqa: S105  an example
@@ -47,6 +49,17 @@ class CredentialSerializer(serializers.ModelSerializer[Credential]):
     created_by = serializers.StringRelatedField[Any](
         read_only=True, allow_null=True, help_text="Null where that person was deleted."
     )
+    allowed_apis: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="slug",
+        many=True,
+        read_only=True,
+        help_text="Of an API key: it opens these only. Empty: all that the application is subscribed to.",
+    )
+    allowed_ranges = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="Of an API key: networks it may be used from. Empty: from anywhere.",
+    )
 
     class Meta:
         model = Credential
@@ -67,6 +80,8 @@ class CredentialSerializer(serializers.ModelSerializer[Credential]):
             "team",
             "created_by",
             "last_used_at",
+            "allowed_apis",
+            "allowed_ranges",
             "silent_days",
         )
 
@@ -87,6 +102,19 @@ class NewCredentialInput(serializers.Serializer[Any]):
     environment = serializers.ChoiceField(Environment.choices)
     name = serializers.CharField(max_length=120)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    allowed_apis = serializers.ListField(
+        child=serializers.CharField(max_length=120),
+        max_length=200,
+        default=list,
+        help_text="API keys only: slugs of subscribed APIs. Empty: all.",
+    )
+    allowed_ranges = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        max_length=50,
+        default=list,
+        help_text="API keys only: networks in CIDR notation. Empty: any.",
+    )
+
     redirect_uris = serializers.ListField(
         child=serializers.CharField(max_length=500),
         max_length=REDIRECT_URIS_MAX,
@@ -99,11 +127,13 @@ class NewCredentialInput(serializers.Serializer[Any]):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Nobody signs in through a key."""
-        if attrs["kind"] == CredentialKind.API_KEY and (
-            given := [name for name in ("redirect_uris", "public") if attrs.pop(name)]
-        ):
-            raise serializers.ValidationError(dict.fromkeys(given, "Only an OAuth client takes this."))
+        """A client's limits are its scopes and subscriptions; nobody signs in through a key."""
+        if attrs["kind"] == CredentialKind.OAUTH_CLIENT:
+            foreign, whose = ("allowed_apis", "allowed_ranges"), "an API key"
+        else:
+            foreign, whose = ("redirect_uris", "public"), "an OAuth client"
+        if given := [name for name in foreign if attrs.pop(name)]:
+            raise serializers.ValidationError(dict.fromkeys(given, f"Only {whose} takes this."))
         return attrs
 
 

@@ -1,7 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from . import client_keys, views
+from . import client_keys, cutoffs, views
 
 router = SimpleRouter()
 router.register("credentials", views.Credentials, basename="rest-credentials")
@@ -11,6 +11,11 @@ urlpatterns = [
         "applications/<str:application>/credentials/",
         views.ApplicationCredentials.as_view({"get": "list", "post": "create"}),
         name="rest-application-credentials",
+    ),
+    path(
+        "applications/<str:application>/revoke-tokens/",
+        cutoffs.RevokeIssuedTokens.as_view(),
+        name="rest-revoke-tokens",
     ),
     path("revoked-tokens/", views.RevokedTokens.as_view({"post": "create"}), name="rest-revoked-tokens"),
     path("credentials/<str:id>/keys/", client_keys.ClientKeys.as_view(), name="rest-client-keys"),

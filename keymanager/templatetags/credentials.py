@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from keymanager.forms import OVERLAP_HELP, TokenForm
-from keymanager.models import Credential, CredentialStatus
+from keymanager.models import Credential, CredentialKind, CredentialStatus
 from portal.accounts.roles import Permission, can
 from portal.templatetags.portico import ago, pill
 from subscriptions.models import Application
@@ -29,7 +29,9 @@ _JSON = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)|("(?:[^"\\]|\\.)*")|([-\w.]+)|([{
 def credentials_of(context: template.Context, application: Application) -> dict[str, Any]:
     """The section with every credential of the application: live ones first, then the newest."""
     rows = list(
-        application.credentials.order_by(F("revoked_at").desc(nulls_first=True), "-created_at", "-id")[:SHOWN]
+        application.credentials.prefetch_related("allowed_apis").order_by(
+            F("revoked_at").desc(nulls_first=True), "-created_at", "-id"
+        )[:SHOWN]
     )
     soon = timezone.now() + SOON
     return {
@@ -40,6 +42,7 @@ def credentials_of(context: template.Context, application: Application) -> dict[
             for row in rows
             if row.usable and row.expires_at and row.expires_at < soon and row.may_become("retiring")
         ],
+        "has_clients": any(row.usable and row.kind == CredentialKind.OAUTH_CLIENT for row in rows),
         "may_manage": can(context["request"].user, Permission.MANAGE_CREDENTIALS, application.team),
     }
 

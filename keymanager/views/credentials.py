@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from keymanager import actions
 from keymanager.first_calls import key_calls, token_request
-from keymanager.forms import NewClientForm, NewCredentialForm, RevokeForm, RotateForm
+from keymanager.forms import NewClientForm, NewKeyForm, RevokeForm, RotateForm
 from keymanager.models import Credential, CredentialKind
 from portal.accounts.models import AuditEvent
 from portal.accounts.people import person
@@ -40,7 +40,7 @@ def _new(
     check(request.user, Permission.MANAGE_CREDENTIALS, application.team)
     data = request.POST or None
     is_key = kind == CredentialKind.API_KEY
-    form = NewCredentialForm(data) if is_key else NewClientForm(data)
+    form = NewKeyForm(data, application=application) if is_key else NewClientForm(data)
     if request.method == "POST" and form.is_valid():
         issued = issue(application=application, **form.arguments(), by=person(request))
         return _show_secret(request, issued)
@@ -72,6 +72,7 @@ def credential(request: HttpRequest, public_id: str) -> HttpResponse:
         "credential": row,
         "application": row.application,
         "replacement": row.replaced_by.first(),
+        "allowed_apis": row.allowed_apis.order_by("name"),
         "events": AuditEvent.objects.about(row)[:20],
         "may_manage": can(request.user, Permission.MANAGE_CREDENTIALS, row.application.team),
     }

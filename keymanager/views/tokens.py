@@ -5,11 +5,12 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 
-from keymanager import actions, signing
+from keymanager import actions, revocation, signing
 from keymanager.first_calls import token_calls
-from keymanager.forms import RevokeTokenForm, TokenForm
+from keymanager.forms import RevokeForm, RevokeTokenForm, TokenForm
+from keymanager.models import TokenCutoff
 from portal.accounts.people import person
 from portal.accounts.roles import Permission, check
 from portal.errors import Invalid
@@ -73,3 +74,32 @@ def revoke(request: HttpRequest) -> HttpResponse:
             )
             return redirect(revoked.credential)
     return show_once(request, "keymanager/revoke_token.html", form=form)
+
+
+@login_required
+def revoke_all(request: HttpRequest, public_id: str) -> HttpResponse:
+    """End every token that the application has got so far."""
+    application = get_object_or_404(
+        Application.objects.visible_to(request.user).select_related("team"), public_id=public_id
+    )
+    check(request.user, Permission.MANAGE_CREDENTIALS, application.team)
+    form = RevokeForm(request.POST or None)
+    clients = revocation.clients_of(application)
+    if request.method == "POST" and form.is_valid():
+        cutoff = revocation.revoke_issued_tokens(
+            application=application, by=person(request), reason=form.cleaned_data["reason"]
+        )
+        messages.success(
+            request,
+            f"Tokens issued before {cutoff.not_before:%H:%M:%S} UTC are revoked. "
+            "The receipt of each client shows when the gateway refuses them.",
+        )
+        return redirect(clients[0] if len(clients) == 1 else application)
+    context = {
+        "form": form,
+        "application": application,
+        "clients": clients,
+        "people": revocation.people_signed_in(application),
+        "cutoff": TokenCutoff.objects.filter(application=application).first(),
+    }
+    return render(request, "keymanager/revoke_tokens.html", context)

@@ -17,7 +17,7 @@ from apis.signals import version_changed
 from gateway.agent import Agent
 from gateway.models import Receipt, ReceiptStatus, Revision, VersionProblem
 from gateway.publish import Publisher, envoy_options
-from keymanager import actions as credential_actions, signing, tasks as credential_tasks, tokens
+from keymanager import actions as credential_actions, revocation, signing, tasks as credential_tasks, tokens
 from keymanager.models import SigningKey
 from subscriptions import actions
 from subscriptions.models import Subscription
@@ -180,6 +180,90 @@ def test_credentials_issued_rotated_revoked(
     credential_actions.revoke(credential=client.credential, by=boss)
     proven(client.credential, "revoked")
     assert running.call("/orders/v1/items", token=late).reason == "token_revoked"
+
+
+def test_revocations_end_in_a_refused_probe(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss
+) -> None:
+    """A key, a client, one token, and all tokens of an application: each receipt shows the refusal itself."""
+    actions.approve(subscription=story, by=boss)
+    keys = [
+        factories.KeyFactory(application=story.application, by=boss, environment=environment).credential
+        for environment in ("production", "sandbox")
+    ]
+    clients = [
+        factories.ClientFactory(application=story.application, by=boss, environment=environment).credential
+        for environment in ("production", "sandbox")
+    ]
+    old = [tokens.mint_for(credential=client) for client in clients]
+    wait_until(
+        lambda: all(Receipt.objects.about(row).get().status == "complete" for row in (*keys, *clients))
+    )
+
+    for client, token in zip(clients, old, strict=True):
+        credential_actions.revoke_token(token=token, by=boss)
+        assert answers(client, "token_revoked") == ["401 token_revoked"]
+    old = [tokens.mint_for(credential=client) for client in clients]
+    cutoff = revocation.revoke_issued_tokens(application=story.application, by=boss)
+    for client, token in zip(clients, old, strict=True):
+        assert answers(client, "tokens_revoked") == ["401 token_revoked"]
+        refused = running.call("/orders/v1/items", token=token, environment=client.environment)
+        assert refused.reason == "token_revoked"
+    wait_until(lambda: timezone.now() >= cutoff.not_before)
+    for client in clients:
+        fresh = tokens.mint_for(credential=client)
+        assert running.call("/orders/v1/items", token=fresh, environment=client.environment).status == 200
+        credential_actions.revoke(credential=client, by=boss)
+        assert answers(client, "revoked") == ["401 token_revoked"]
+    for key in keys:
+        credential_actions.revoke(credential=key, by=boss)
+        assert answers(key, "revoked") == ["401 key_unknown"]
+
+
+def answers(subject: object, event: str) -> list[str]:
+    """What the probes of its receipt saw."""
+    return [probe["answered"] for probe in proven(subject, event).probes]
+
+
+@pytest.mark.parametrize("environment", ["production", "sandbox"])
+def test_limited_keys_are_proven_inside_and_outside(
+    environment: str, agent: RunningAgent, running: RunningEnvoy, story: Subscription, backend: str, boss
+) -> None:
+    other = factories.ApiVersionFactory(
+        api=factories.ApiFactory(slug="refunds"),
+        base_path="/refunds/v1",
+        upstreams={environment: {"url": backend}},
+    )
+    tell(other, "published")
+    actions.approve(subscription=story, by=boss)
+    factories.SubscriptionFactory(application=story.application, api=other.api)
+
+    def issued(**limits: list[str]) -> credential_actions.Issued:
+        return credential_actions.issue_key(
+            application=story.application, environment=environment, name="Key", by=boss, **limits
+        )
+
+    one = issued(allowed_apis=["orders"])
+    away = issued(allowed_ranges=["2001:db8::/32", "192.0.2.0/24"])
+    here = issued(allowed_apis=["orders", "refunds"], allowed_ranges=["127.0.0.0/8"])
+
+    assert answers(one.credential, "issued") == ["204", "403 key_not_for_api"]
+    assert answers(away.credential, "issued") == ["204", "403 address_not_allowed"]
+    assert answers(here.credential, "issued") == ["204", "403 address_not_allowed"]
+    for key, orders, refunds in (
+        (one, None, "key_not_for_api"),
+        (away, "address_not_allowed", "address_not_allowed"),
+        (here, None, None),
+    ):
+        called = [
+            running.call(path, key=key.secret, environment=environment)
+            for path in ("/orders/v1/items", "/refunds/v1/items")
+        ]
+        assert [answer.reason for answer in called] == [orders, refunds]
+
+    fresh = credential_actions.rotate(credential=one.credential, by=boss, overlap=0)
+    assert answers(one.credential, "revoked") == ["401 key_unknown"]
+    assert answers(fresh.credential, "issued") == ["204", "403 key_not_for_api"]
 
 
 def test_version_blocked_unblocked_and_retired(

@@ -21,6 +21,7 @@ from keymanager import actions as keymanager_actions
 from keymanager.inventory import credentials_of
 from keymanager.models import Credential, SigningKey
 from keymanager.oauth import client_keys
+from keymanager.revocation import revoke_issued_tokens
 from keymanager.signing import ensure_signing_keys
 from keymanager.tokens import mint_for
 from portal.accounts import actions as accounts_actions
@@ -187,6 +188,11 @@ KEYMANAGER = [
     Row("find a credential in the inventory", lambda by: a_client() in credentials_of(by), CONSUMERS | ADMIN),
     Row("issue a client", issues(keymanager_actions.issue_client), CONSUMER_MAINTAINERS | ADMIN),
     Row("issue a key", issues(keymanager_actions.issue_key), CONSUMER_MAINTAINERS | ADMIN),
+    Row(
+        "revoke all tokens of an application",
+        lambda by: revoke_issued_tokens(application=a_client().application, by=by),
+        CONSUMER_MAINTAINERS | ADMIN,
+    ),
     Row(
         "register keys of a client",
         lambda by: client_keys.register(credential=a_client(), document=A_JWK_SET, by=by),
