@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from apis.definitions.parsed import Definition, from_plain
+from apis.definitions.reference import parts
 from apis.definitions.sandboxed import LENGTH, PATIENCE, WORK_BYTES
 from portal.errors import PorticoError
 from portal.safeyaml import BadYaml
@@ -42,20 +43,30 @@ def parse(text: str, *, seconds: float = 10.0, work_bytes: int = WORK_BYTES) -> 
 
     `seconds` are of the processor, and PATIENCE times as many by the clock; `work_bytes` come on top of the message.
     """
-    message = {"text": text, "seconds": seconds, "bytes": work_bytes}
+    return from_plain(_asked("definition", text, seconds, work_bytes))
+
+
+def reference(text: str, *, seconds: float = 20.0, work_bytes: int = WORK_BYTES) -> parts.Reference:
+    """What `apis.definitions.reference.reference_of` returns and raises, within the same bounds as `parse`."""
+    return parts.from_plain(_asked("reference", text, seconds, work_bytes))
+
+
+def _asked(wanted: str, text: str, seconds: float, work_bytes: int) -> dict[str, Any]:
+    message = {"wanted": wanted, "text": text, "seconds": seconds, "bytes": work_bytes}
     try:
         answer = _reader.ask(message, seconds * PATIENCE)
     except Overdue:
         raise BadYaml(f"The definition takes more than {seconds:g} s to read", remedy=REMEDY) from None
     except Gone:
         answer = {"memory": True}
-    if "definition" in answer:
-        return from_plain(answer["definition"])
+    if wanted in answer:
+        found: dict[str, Any] = answer[wanted]
+        return found
     raise refusal(answer)
 
 
 def refusal(answer: dict[str, Any]) -> PorticoError:
-    """What to raise for an answer that holds no definition."""
+    """What to raise for an answer that does not hold what was asked for."""
     if "memory" in answer:
         return BadYaml("The definition takes more memory than allowed to read", remedy=REMEDY)
     if "fault" in answer:

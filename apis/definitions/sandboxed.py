@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Literal
 
 from apis.definitions import parse
 from apis.definitions.parsed import as_plain
+from apis.definitions.reference import parts, reference_of
 from portal.errors import Invalid
 
 LENGTH = struct.Struct(">Q")
@@ -38,7 +39,7 @@ def main() -> None:
     send(target, {"ready": True})
     while (message := receive(source)) is not None:
         begin(message["seconds"], begun_with + message["bytes"])
-        answer = answer_to(message["text"])
+        answer = answer_to(message["wanted"], message["text"])
         send(target, answer | {"spent": is_spent()})
         begin(0, begun_with + WORK_BYTES)
         del message, answer
@@ -56,10 +57,12 @@ def begin(seconds: float, most_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most_bytes, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def answer_to(text: str) -> dict[str, Any]:
-    """What the text describes, or why it cannot be read."""
+def answer_to(wanted: str, text: str) -> dict[str, Any]:
+    """What the text describes, as a `definition` or a `reference`, or why it cannot be read."""
     try:
-        return {"definition": as_plain(parse(text))}
+        if wanted == "reference":
+            return {wanted: parts.as_plain(reference_of(text))}
+        return {wanted: as_plain(parse(text))}
     except Invalid as error:
         problem, line = getattr(error, "problem", error.message), getattr(error, "line", 0)
         return {"invalid": problem, "line": line, "remedy": error.remedy}

@@ -11,6 +11,7 @@ from .catalog import (
     Publication,
     Visibility,
 )
+from .described import DescribedOperation, DescribedSchema, DocumentReference
 from .plans import Plan, PlanApproval, QuotaPeriod
 from .reference import ObjectReference
 from .sync import (
@@ -35,7 +36,10 @@ __all__ = [
     "Change",
     "ClusterAccess",
     "Dependency",
+    "DescribedOperation",
+    "DescribedSchema",
     "Document",
+    "DocumentReference",
     "Environment",
     "ObjectReference",
     "Operation",
