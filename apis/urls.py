@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 
 from .steps import STEPS
-from .views import catalog, publication, sync, versions
+from .views import catalog, publication, reference, sync, versions
 
 
 class VersionConverter:
@@ -31,7 +31,17 @@ urlpatterns = [
     path("sync/start/", sync.start, name="sync-start"),
     path("apis/<slug:slug>/", versions.overview, name="api"),
     path("apis/<slug:slug>/<version:version>/", versions.overview, name="version"),
-    path("apis/<slug:slug>/<version:version>/operations/", versions.operations, name="operations"),
+    path("apis/<slug:slug>/<version:version>/reference/", reference.index, name="reference"),
+    path(
+        "apis/<slug:slug>/<version:version>/reference/<str:operation>/",
+        reference.operation,
+        name="operation",
+    ),
+    path(
+        "apis/<slug:slug>/<version:version>/reference/schemas/<str:schema>/",
+        reference.schema,
+        name="schema",
+    ),
     path("apis/<slug:slug>/<version:version>/plans/", versions.plans, name="plans"),
     path("apis/<slug:slug>/<version:version>/source/", versions.source, name="source"),
     path("apis/<slug:slug>/<version:version>/definition.<str:form>", versions.definition, name="definition"),

@@ -15,7 +15,6 @@ from apis.first_call import AUTH_LABELS, auth_choices, first_call
 from apis.models import Api, ApiVersion, Document, Operation, Plan, SyncProblem
 from apis.steps import steps_from
 from portal.htmx import wants_part
-from portal.listing import page_of, pager
 
 OPERATIONS_A_PAGE = 50
 ACCESS_SHOWN = 100
@@ -90,17 +89,6 @@ def overview(request: HttpRequest, slug: str, version: str | None = None) -> Htt
         "auth_labels": AUTH_LABELS,
     }
     template = "apis/overview.html#start" if wants_part(request) else "apis/overview.html"
-    return render(request, template, context)
-
-
-@require_safe
-@vary_on_headers("HX-Request")
-def operations(request: HttpRequest, slug: str, version: str) -> HttpResponse:
-    shown = load(request, slug, version)
-    text = request.GET.get("q", "").replace("\0", "").strip()[:200]
-    page = page_of(request, operations_like(shown.version, text), size=OPERATIONS_A_PAGE)
-    context = context_of(request, shown, "operations") | {"q": text, **pager(page)}
-    template = "apis/operations.html#results" if wants_part(request) else "apis/operations.html"
     return render(request, template, context)
 
 

@@ -165,7 +165,7 @@ def test_catalog_without_trigrams_still_searches(client, catalog, monkeypatch):
 
 
 # ---- the API page -------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("tab", ["", "operations/", "plans/"])
+@pytest.mark.parametrize("tab", ["", "reference/", "plans/"])
 def test_api_tabs_for_anybody(client, documented, tab):
     page = text(client.get(f"/apis/products/2.3.0/{tab}"))
     assert "Products" in page
@@ -178,7 +178,7 @@ def test_api_shows_its_current_version(client, documented):
 
 
 @pytest.mark.parametrize(
-    "path", ["", "1.0.0/", "1.0.0/operations/", "1.0.0/plans/", "1.0.0/source/", "1.0.0/definition.json"]
+    "path", ["", "1.0.0/", "1.0.0/reference/", "1.0.0/plans/", "1.0.0/source/", "1.0.0/definition.json"]
 )
 def test_api_unseen_is_404(client_as, stranger, path):
     factories.ApiVersionFactory(api=factories.ApiFactory(slug="secret", visibility="team"))
@@ -300,17 +300,17 @@ def test_first_call_fills_in_the_persons_client(client_as, consumer, published, 
 
 
 def test_operations_search(client, published):
-    page = text(client.get("/apis/products/2.3.0/operations/?q=post", headers=HTMX))
+    page = text(client.get("/apis/products/2.3.0/reference/?q=post", headers=HTMX))
     assert "POST" in page
     assert "GET" not in page
-    assert "No operation has" in text(client.get("/apis/products/2.3.0/operations/?q=nothing"))
+    assert "No operation has" in text(client.get("/apis/products/2.3.0/reference/?q=nothing"))
 
 
 def test_operations_page_by_page(client, free):
     operations = [("GET", f"/part/{n:03}", []) for n in range(60)]
     factories.ApiVersionFactory(api=factories.ApiFactory(slug="big"), operations=operations)
-    assert "1–50 of 60" in text(client.get("/apis/big/1.0.0/operations/"))
-    assert "/part/059" in text(client.get("/apis/big/1.0.0/operations/?page=2"))
+    assert "1–50 of 60" in text(client.get("/apis/big/1.0.0/reference/"))
+    assert "/part/059" in text(client.get("/apis/big/1.0.0/reference/?page=2"))
 
 
 def test_version_page_query_count_is_constant(client_as, consumer, django_assert_max_num_queries, published):

@@ -19,7 +19,7 @@ PAGES = {
     CONSUMER: [
         "/apis/orders/",
         "/apis/orders/v1/",
-        "/apis/orders/v2/operations/",
+        "/apis/orders/v2/reference/",
         "/apis/orders/v2/plans/",
         "/apis/orders/subscribe/",
         "/applications/",
