@@ -17,11 +17,12 @@ from django.views.decorators.http import require_http_methods
 
 from keymanager.models import Consent, Credential
 from keymanager.resources import INVALID_TARGET
+from portal.accounts import limits
 from portal.accounts.models import User
 from portal.accounts.people import person
 from portal.errors import Invalid
 
-from . import grants, oidc
+from . import grants, oidc, trail
 from .grant_types import allowed_to
 from .redirects import is_loopback, is_registered, origin
 
@@ -77,8 +78,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
     try:
         return _answer(request, asked, _wanted(request, asked))
     except Refusal as refusal:
-        if request.user.is_authenticated:
-            grants.refuse(credential=asked.credential, by=person(request), reason=refusal.error)
+        _note(request, asked.credential, refusal.error)
         return _to_client(asked.address(error=refusal.error, error_description=refusal.description))
 
 
@@ -121,13 +121,14 @@ def _asked(request: HttpRequest) -> Asked:
             .first()
         )
     if credential is None or credential.oauth_application is None:
+        by, address = _by(request), limits.address_of(request)
+        trail.refuse_unknown(client_id=client_id or "", by=by, address=address)
         raise Invalid(
             "The app that sent you here is not known to this portal, or its client has ended.",
             remedy="Go back to it and tell its makers.",
         )
     if not uri or not is_registered(uri, credential.oauth_application.redirect_uris.split()):
-        if request.user.is_authenticated:
-            grants.refuse(credential=credential, by=person(request), reason="redirect_uri")
+        _note(request, credential, "redirect_uri")
         raise Invalid(
             f"{credential.application} asked to return to an address that is not registered for it.",
             remedy="Its makers register the redirect URI when they create the client, letter by letter.",
@@ -135,6 +136,14 @@ def _asked(request: HttpRequest) -> Asked:
     state = _one(request, "state")
     readable = state is None or (len(state) <= _STATE_MAX and _PRINTABLE.fullmatch(state))
     return Asked(credential, uri, state if readable else None)
+
+
+def _note(request: HttpRequest, credential: Credential, reason: str) -> None:
+    trail.refuse(credential=credential, by=_by(request), reason=reason, address=limits.address_of(request))
+
+
+def _by(request: HttpRequest) -> User | None:
+    return person(request) if request.user.is_authenticated else None
 
 
 def _wanted(request: HttpRequest, asked: Asked) -> Wanted:

@@ -16,6 +16,7 @@ from portal.errors import Conflict
 
 from . import grants
 from .grants import Refused, Tokens
+from .trail import trail
 
 CODE_SECONDS = 600
 INTERVAL_SECONDS = 5
@@ -45,7 +46,7 @@ def ask(*, credential: Credential, scopes: Iterable[str], resources: Iterable[st
         expires_at=timezone.now() + timedelta(seconds=CODE_SECONDS),
         interval=INTERVAL_SECONDS,
     )
-    grants.trail("device_asked", credential, None)
+    trail("device_asked", credential, None)
     return codes
 
 
@@ -80,7 +81,7 @@ def decide(*, device: DeviceRequest, allow: bool, signed_in_at: datetime, by: Us
         )
     row.status = DeviceRequest.Status.ALLOWED if allow else DeviceRequest.Status.DENIED
     row.save(update_fields=["status", "grant"])
-    grants.trail("device_allowed" if allow else "device_denied", device.credential, by)
+    trail("device_allowed" if allow else "device_denied", device.credential, by)
 
 
 @transaction.atomic
@@ -88,16 +89,17 @@ def collect(*, device_code: str, credential: Credential, resources: Sequence[str
     """What the device gets when it asks (RFC 8628 3.5). The reason of a refusal is the error for the client."""
     row = (
         DeviceRequest.objects.select_for_update(of=("self",))
-        .select_related("grant__consent__user", "grant__credential__application__team")
         .filter(device_code_hash=grants.hash_of(device_code), credential=credential)
         .first()
     )
     if row is None:
-        grants.trail("device_code_refused", credential, None, reason="unknown")
+        trail("device_code_refused", credential, None, reason="unknown")
         return Refused("unknown")
-    grant, unanswered = row.grant, _unanswered(row)
-    if grant is None or unanswered:
+    unanswered = _unanswered(row)
+    if unanswered or row.grant_id is None:
         return Refused(unanswered)
+    # Read now: what came with the row is as old as the wait for its lock, and may have been collected since.
+    grant = grants.locked(row.grant_id)
     refused = ""
     if grant.redeemed_at is not None:
         refused = "replayed"
@@ -105,14 +107,14 @@ def collect(*, device_code: str, credential: Credential, resources: Sequence[str
     elif grant.ended_at is not None or not grant.consent.user.is_active:
         refused = "ended"
     if refused:
-        grants.trail("device_code_refused", credential, None, reason=refused)
+        trail("device_code_refused", credential, None, about=grant.pk, reason=refused)
         return Refused(refused)
     entitlements = grants.opened_by(grant, resources)
     if entitlements is None:
         return Refused(INVALID_TARGET)
     grant.redeemed_at = timezone.now()
     grant.save(update_fields=["redeemed_at"])
-    grants.trail("device_code_redeemed", credential, grant.consent.user)
+    trail("device_code_redeemed", credential, grant.consent.user)
     return grants.issue(grant, entitlements, tuple(grant.scopes.split()))
 
 
@@ -122,7 +124,7 @@ def _unanswered(row: DeviceRequest) -> str:
         return "expired_token"
     if row.status == DeviceRequest.Status.DENIED:
         return "access_denied"
-    return "" if row.grant else _too_soon_or_pending(row)
+    return "" if row.grant_id else _too_soon_or_pending(row)
 
 
 def _too_soon_or_pending(row: DeviceRequest) -> str:

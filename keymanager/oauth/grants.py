@@ -21,12 +21,12 @@ from keymanager.entitlements import Entitlements, entitlements_of
 from keymanager.models import Consent, Credential, DeviceRequest, PersonGrant, RefreshToken, RevokedToken
 from keymanager.resources import INVALID_TARGET, narrowed, what_is_left
 from keymanager.signals import credential_changed
-from portal.accounts import limits
 from portal.accounts.audit import record
 from portal.accounts.models import User
 from portal.errors import Forbidden
 
 from . import oidc
+from .trail import trail
 
 CODE_SECONDS = 60
 REFRESH_SECONDS = 30 * 24 * 3600
@@ -120,12 +120,6 @@ def withdraw(*, consent: Consent, by: User) -> None:
     consent.delete()
 
 
-@transaction.atomic
-def refuse(*, credential: Credential, by: User | None, reason: str) -> None:
-    """Only the trail: a request that was answered with an error, or with no by the person (access_denied)."""
-    trail("authorization_refused", credential, by, reason=reason)
-
-
 # ---- codes --------------------------------------------------------------------------------------------------------
 @transaction.atomic
 def issue_code(
@@ -181,7 +175,7 @@ def redeem_code(
     else:
         refused = _over(grant, grant.code_expires_at)
     if refused or grant is None:
-        trail("authorization_code_refused", credential, None, reason=refused)
+        trail("authorization_code_refused", credential, None, about=grant.pk if grant else "", reason=refused)
         return Refused(refused)
     entitlements = opened_by(grant, resources)
     if entitlements is None:
@@ -203,7 +197,7 @@ def refresh(
     """
     row, refused = _refresh_token(token, credential)
     if refused or row is None:
-        trail("refresh_refused", credential, None, reason=refused)
+        trail("refresh_refused", credential, None, about=row.grant_id if row else "", reason=refused)
         return Refused(refused)
     if scopes is not None and not set(scopes) <= set(row.grant.scopes.split()):
         return Refused("scope")
@@ -222,7 +216,7 @@ def revoke_refresh(*, token: str, credential: Credential) -> bool:
     row = RefreshToken.objects.filter(token_hash=hash_of(token), grant__credential=credential).first()
     if row is None:
         return False
-    grant = _grants().get(pk=row.grant_id)
+    grant = locked(row.grant_id)
     if grant.ended_at is None:
         end(grant, by=None)
         trail("refresh_revoked", credential, None)
@@ -316,7 +310,7 @@ def _refresh_token(token: str, credential: Credential) -> tuple[RefreshToken | N
     found = RefreshToken.objects.filter(token_hash=hash_of(token)).values_list("grant_id", flat=True).first()
     if found is None:
         return None, "unknown"
-    grant = _grants().get(pk=found)
+    grant = locked(found)
     row = RefreshToken.objects.get(token_hash=hash_of(token))
     row.grant = grant
     if grant.credential_id != credential.pk:
@@ -335,17 +329,14 @@ def _over(grant: PersonGrant, expires_at: datetime) -> str:
     return "" if grant.consent.user.is_active else "person"
 
 
+def locked(pk: int) -> PersonGrant:
+    return _grants().get(pk=pk)
+
+
 def _grants() -> QuerySet[PersonGrant]:
     return PersonGrant.objects.select_for_update(of=("self",)).select_related(
         "credential__application__team", "consent__user"
     )
-
-
-def trail(event: str, credential: Credential, by: User | None, **data: str) -> None:
-    """The audit row. What anybody can send without end, a code that never was, is written once an hour."""
-    if data.get("reason") == "unknown" and not limits.first_this_hour(f"{event} {credential.public_id}"):
-        return
-    record(event, credential, by=by, team=credential.application.team, **data)
 
 
 def hash_of(text: str) -> str:
