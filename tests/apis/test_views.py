@@ -236,7 +236,7 @@ def test_version_whose_definition_is_being_read(client_as, publisher, published)
     published.definition_pending = True
     published.save(update_fields=["definition_pending"])
     published.operations.all().delete()
-    for tab in ("operations", "source"):
+    for tab in ("reference", "source"):
         assert "Its definition was not read yet" in text(
             client_as(publisher).get(f"/apis/products/2.3.0/{tab}/")
         )
