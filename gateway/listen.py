@@ -42,3 +42,16 @@ class Listener:
         first = {notice.payload for notice in self._own.notifies(timeout=seconds, stop_after=1)}
         # Whatever else is here already belongs to the same round.
         return frozenset(first | {notice.payload for notice in self._own.notifies(timeout=0)})
+
+
+def at_work() -> bool:
+    """Whether an agent leads on this database now."""
+    mine = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    halves = [_LOCK >> 32 & 0xFFFFFFFF, _LOCK & 0xFFFFFFFF]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND {mine}"
+            " AND classid = %s::bigint::oid AND objid = %s::bigint::oid",
+            halves,
+        )
+        return cursor.rowcount > 0

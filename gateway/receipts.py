@@ -2,12 +2,15 @@
 
 import datetime as dt
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import models
 from django.db.models import F, Value
 from django.utils import timezone
+
+from keymanager.models import Credential
 
 from .models import Receipt, ReceiptStatus, Revision, VersionProblem
 from .probe import Answer, Probe, probes_for, send
@@ -21,6 +24,7 @@ STUCK_AFTER = dt.timedelta(seconds=10)
 # How long a stuck receipt is looked at again with every reconcile.
 _REVISITED_FOR = dt.timedelta(hours=1)
 _BATCH = 500
+_GLANCE_S = 0.02
 
 
 def any_running() -> bool:
@@ -37,6 +41,14 @@ def written_ids() -> list[int]:
     return list(
         _open().filter(accepted_at__isnull=True, written_at__isnull=False).values_list("pk", flat=True)
     )
+
+
+def await_accepted(credential: Credential, *, seconds: float) -> None:
+    """Wait until the gateway has taken the newest change of a credential, at most so long."""
+    running = Receipt.objects.about(credential).filter(status=ReceiptStatus.RUNNING, accepted_at__isnull=True)
+    deadline = time.monotonic() + seconds
+    while running.exists() and time.monotonic() < deadline:
+        time.sleep(_GLANCE_S)
 
 
 def _open() -> ReceiptQuerySet:

@@ -1,7 +1,12 @@
-"""The notice that the gateway acts on. Sent inside the transaction of the change."""
+"""The notices that the gateway acts on."""
 
 from django.dispatch import Signal
 
+# Sent inside the transaction of the change.
 # sender=Credential, instance=Credential, event: str (issued, rotated, revoked, retired, token_revoked,
 # tokens_revoked), by: User | None
 credential_changed = Signal()
+
+# A new credential is about to be shown, its transaction is over: receivers may wait until it works.
+# sender=Credential, instance=Credential
+credential_shown = Signal()

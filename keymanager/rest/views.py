@@ -12,6 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 from keymanager import actions, signing
 from keymanager.inventory import CredentialFilter, credentials_of
 from keymanager.models import Credential, CredentialKind, RevokedToken, SigningKey
+from keymanager.signals import credential_shown
 from portal.accounts.people import person
 from portal.accounts.roles import Permission, check
 from portal.rest.idempotency import idempotent
@@ -191,6 +192,7 @@ class SigningKeys(mixins.ListModelMixin, GenericViewSet[SigningKey]):
 
 def _issued(issued: actions.Issued) -> Response:
     credential, secret = issued
+    credential_shown.send(sender=Credential, instance=credential)
     if credential.kind == CredentialKind.OAUTH_CLIENT:
         # A public client has no secret.
         shown = {"client_id": credential.public_id} | ({"client_secret": secret} if secret else {})

@@ -13,6 +13,7 @@ from keymanager import actions
 from keymanager.first_calls import key_calls, token_request
 from keymanager.forms import NewClientForm, NewKeyForm, RevokeForm, RotateForm
 from keymanager.models import Credential, CredentialKind
+from keymanager.signals import credential_shown
 from portal.accounts.models import AuditEvent
 from portal.accounts.people import person
 from portal.accounts.roles import Permission, can, check
@@ -55,6 +56,7 @@ def _new(
 
 def _show_secret(request: HttpRequest, issued: actions.Issued, old: Credential | None = None) -> HttpResponse:
     credential, application = issued.credential, issued.credential.application
+    credential_shown.send(sender=Credential, instance=credential)
     if credential.kind == CredentialKind.OAUTH_CLIENT:
         line = token_request(client_id=credential.public_id, secret=issued.secret) if issued.secret else ""
         how: dict[str, object] = {"line": line}
@@ -87,9 +89,7 @@ def rotate(request: HttpRequest, public_id: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         issued = actions.rotate(credential=row, **form.cleaned_data, by=person(request))
         row.refresh_from_db()
-        return show_once(
-            request, "keymanager/secret.html", issued=issued, application=row.application, old=row
-        )
+        return _show_secret(request, issued, old=row)
     now = timezone.now()
     context = {
         "form": form,
