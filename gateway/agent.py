@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError, connection, transaction
 from keymanager import signing
 from portal.errors import GatewayUnavailable
 
-from . import compile, receipts  # noqa: A004  the module is named for what it does
+from . import compile, deny, receipts  # noqa: A004  the module is named for what it does
 from .listen import Listener
 from .models import Revision
 from .publish import Publisher
@@ -60,9 +60,10 @@ class Agent:
         while not self.stopping() and not listener.lead():
             listener.wait(_IDLE_S)
         self.due = self.reconcile_at = 0.0
-        while not self.stopping():
-            self.step(listener)
-            self.failures = 0
+        with deny.first(self.publisher.denied):
+            while not self.stopping():
+                self.step(listener)
+                self.failures = 0
 
     def step(self, listener: Listener) -> None:
         """Wait for a change, at most until something is due; then publish and probe."""

@@ -11,10 +11,11 @@ from django.utils.crypto import salted_hmac
 
 from portal.errors import GatewayUnavailable
 
+from . import deny
 from .models import Revision
 from .snapshot import Snapshot
 from .targets.envoy import Address, EnvoyOptions, digest, render, write_bootstrap, write_resources
-from .targets.envoy.admin import Counters, await_verdict, is_up, read_counters
+from .targets.envoy.admin import Counters, await_verdict, is_up, read_counters, stat_prefix
 
 logger = logging.getLogger(__name__)
 
@@ -44,27 +45,36 @@ def probe_secret() -> str:
 
 @dataclass
 class Publisher:
-    """Writes one set of files after the other. `revision` is the last one written.
+    """Writes one set of files after the other, the deny list ahead. `revision` is the last one written.
 
     A file that Envoy refused is put back to what it was, and the same content is not tried again.
     """
 
     options: EnvoyOptions
     revision: Revision | None = None
+    denied: deny.DenyList = field(init=False)
     _snapshot: Snapshot | None = field(default=None, init=False)
     _files: dict[str, bytes] = field(default_factory=dict, init=False)
     _before: Counters = field(default_factory=lambda: Counters({}), init=False)
     _former: dict[str, bytes | None] = field(default_factory=dict, init=False)
     _refused: dict[str, str] = field(default_factory=dict, init=False)
 
+    def __post_init__(self) -> None:
+        self.denied = deny.DenyList(self.options)
+
     def write(self, snapshot: Snapshot, counts: Mapping[str, int]) -> Revision | None:
         """Write what differs from the disk; the new revision, or None where nothing does.
 
         Raises OSError, for a full disk; what is in force stays.
         """
+        self.denied.write()
         files = render(snapshot, self.options, reuse=self._reusable(snapshot))
         self._snapshot, self._files = snapshot, files
-        wanted = {name: body for name, body in files.items() if self._refused.get(name) != _sha(body)}
+        wanted = {
+            name: body
+            for name, body in files.items()
+            if name != deny.FILE and self._refused.get(name) != _sha(body)
+        }
         if not self._former:
             self._before = self._counters()
         former = {name: self._on_disk(name) for name in wanted}
@@ -72,6 +82,7 @@ class Publisher:
         write_bootstrap(self.options)
         for name in changed:
             self._former.setdefault(name, former[name])
+        changed = [*self.denied.taken(), *changed]
         if not changed:
             return None
         self.revision = Revision.objects.create(
@@ -91,7 +102,7 @@ class Publisher:
                 self._restore(verdict.refused)
             self._former.clear()
         elif is_up(self.options):
-            evidence = "Envoy runs on what was written before"
+            evidence = self._runs_on()
         else:
             raise GatewayUnavailable(
                 "Envoy does not answer.", remedy="It is started again by the supervisor."
@@ -102,6 +113,11 @@ class Publisher:
             self.revision.accepted_at = timezone.now()
             self.revision.save(update_fields=["accepted_at"])
         return evidence
+
+    def _runs_on(self) -> str:
+        """The deny list goes out at any time, so that no count from before it is known: what its probe sees proves it."""
+        loads = read_counters(self.options).of(stat_prefix(deny.FILE), "success")
+        return f"Envoy runs on what was written before · {deny.FILE} update_success {loads}"
 
     def _reusable(self, snapshot: Snapshot) -> dict[str, bytes]:
         """The rendered catalog, where it is the very same as last time: by far the larger part."""

@@ -162,6 +162,15 @@ class EnvironmentState:
 
 
 @dataclass(frozen=True, slots=True)
+class Denied:
+    """What is refused whatever else is true of it, as a Snapshot has it."""
+
+    revoked_credentials: frozenset[str]
+    revoked_tokens: frozenset[str]
+    tokens_not_before: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything the gateway enforces.
 
@@ -179,6 +188,10 @@ class Snapshot:
     revoked_credentials: frozenset[str] = frozenset()
     revoked_tokens: frozenset[str] = frozenset()
     tokens_not_before: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def denied(self) -> Denied:
+        return Denied(self.revoked_credentials, self.revoked_tokens, self.tokens_not_before)
 
 
 def subscription_key(application: str, api: str) -> str:

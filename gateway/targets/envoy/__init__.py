@@ -4,7 +4,7 @@ Order of use: `render` a Snapshot, `write_resources`, `write_bootstrap`, then st
 `render` and `write_resources`. Envoy needs nothing else, so it restarts and serves while the portal is down.
 """
 
-from gateway.targets.envoy.files import digest, render, write_bootstrap, write_resources
+from gateway.targets.envoy.files import digest, render, render_deny, write_bootstrap, write_resources
 from gateway.targets.envoy.options import Address, EnvoyOptions, envoy_binary, envoy_command
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "envoy_binary",
     "envoy_command",
     "render",
+    "render_deny",
     "write_bootstrap",
     "write_resources",
 ]

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gateway.snapshot import Snapshot
+from gateway.snapshot import Denied, Snapshot
 from gateway.targets.envoy.clusters import cluster_resources
 from gateway.targets.envoy.listeners import listener_resources
 from gateway.targets.envoy.options import EnvoyOptions
@@ -51,7 +51,7 @@ def _renderers(snapshot: Snapshot, options: EnvoyOptions) -> dict[str, Callable[
         return {file.format(name): partial(body, name) for name in states}
 
     return {
-        "deny.json": lambda: _discovery(deny_resource(snapshot)),
+        "deny.json": lambda: render_deny(snapshot.denied),
         "cds.json": lambda: _discovery(*cluster_resources(versions, options.ca_file)),
         "ratelimit.json": lambda: _discovery(rate_limit_resource(snapshot.plans)),
         **own("jwt.{}.json", lambda name: _discovery(jwt_resource(snapshot.issuer, states[name]))),
@@ -63,6 +63,11 @@ def _renderers(snapshot: Snapshot, options: EnvoyOptions) -> dict[str, Callable[
         **own("rds.{}.json", lambda name: _discovery(route_resource(name, states[name].versions))),
         "lds.json": lambda: _discovery(*listener_resources(options)),
     }
+
+
+def render_deny(denied: Denied) -> bytes:
+    """The deny list's file alone."""
+    return _discovery(deny_resource(denied))
 
 
 def _discovery(*resources: dict[str, Any]) -> bytes:

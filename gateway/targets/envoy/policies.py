@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from gateway.snapshot import (
+    Denied,
     EnvironmentState,
     Issuer,
     KeyIdentity,
@@ -125,17 +126,17 @@ def subscriptions_resource(snapshot: Snapshot) -> bytes:
     )
 
 
-def deny_resource(snapshot: Snapshot) -> dict[str, Any]:
+def deny_resource(denied: Denied) -> dict[str, Any]:
     """Revoked credentials and tokens: small, and therefore in force within milliseconds."""
     refusal = _refusal(Reason.TOKEN_REVOKED)
     cutoffs = {
         application: {"matcher": _issued_since(seconds)}
-        for application, seconds in sorted(snapshot.tokens_not_before.items())
+        for application, seconds in sorted(denied.tokens_not_before.items())
     }
     old = {"matcher": _lookup("x-portal-app", cutoffs, otherwise=_allowed())} if cutoffs else _allowed()
-    revoked = dict.fromkeys(sorted(snapshot.revoked_tokens), refusal)
+    revoked = dict.fromkeys(sorted(denied.revoked_tokens), refusal)
     tokens = _lookup("x-portal-jti", revoked, otherwise=old)
-    ended = dict.fromkeys(sorted(snapshot.revoked_credentials), refusal)
+    ended = dict.fromkeys(sorted(denied.revoked_credentials), refusal)
     matcher = _lookup("x-portal-client", ended, otherwise={"matcher": tokens})
     return _extension("deny", {"@type": RBAC, "rules_stat_prefix": "deny_", "matcher": matcher})
 
