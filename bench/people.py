@@ -3,18 +3,23 @@
 import http.client
 import json
 import re
+import time
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+# The portal keeps an idle connection for two seconds.
+_KEPT_S = 1.0
+
 
 class Person:
-    """Signed in once; every call goes over one kept connection."""
+    """Signed in once; calls that follow one another go over one kept connection."""
 
     def __init__(self, portal: str, email: str, password: str) -> None:
         self._origin = portal
         self._connection = http.client.HTTPConnection(urlsplit(portal).netloc, timeout=30)
         self._cookies: dict[str, str] = {}
+        self._used = 0.0
         form = self._send("GET", "/login/")[1]
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)
         if token is None:
@@ -24,12 +29,19 @@ class Person:
         if status != 302:
             raise RuntimeError(f"{email} cannot sign in: {status}")
 
+    def close(self) -> None:
+        self._connection.close()
+
     def post(self, path: str, body: dict[str, object]) -> Any:
         """POST to /api/v1/. Raises RuntimeError for anything but a success."""
         status, text = self._send("POST", f"/api/v1{path}", json.dumps(body), "application/json")
         if status >= 300:
             raise RuntimeError(f"POST {path} answered {status}: {text[:500]}")
         return json.loads(text)
+
+    def tried(self, path: str, body: dict[str, object]) -> bool:
+        """The same; whether it was a success."""
+        return self._send("POST", f"/api/v1{path}", json.dumps(body), "application/json")[0] < 300
 
     def _send(self, method: str, path: str, body: str = "", kind: str = "") -> tuple[int, str]:
         headers = {
@@ -38,9 +50,13 @@ class Person:
         }
         if body:
             headers |= {"Content-Type": kind, "X-CSRFToken": self._cookies.get("portico_csrf", "")}
+        if time.monotonic() - self._used > _KEPT_S:
+            self._connection.close()  # opens anew by itself
         self._connection.request(method, path, body or None, headers)
         answer = self._connection.getresponse()
         for name, value in answer.getheaders():
             if name.lower() == "set-cookie":
                 self._cookies |= {key: morsel.value for key, morsel in SimpleCookie(value).items()}
-        return answer.status, answer.read().decode(errors="replace")
+        text = answer.read().decode(errors="replace")
+        self._used = time.monotonic()
+        return answer.status, text

@@ -1,19 +1,18 @@
 """From a click to the gateway: real Postgres, real Envoy, the agent's own loop."""
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import cycle
-from typing import Self
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from apis import actions as api_actions
 from apis.models import ApiVersion, Plan
 from apis.signals import version_changed
+from bench.traffic import Traffic
 from gateway.agent import Agent
 from gateway.models import Receipt, ReceiptStatus, Revision, VersionProblem
 from gateway.publish import Publisher, envoy_options
@@ -418,36 +417,6 @@ def _one_signing_key() -> Callable[[], None] | None:
     return None
 
 
-class Traffic:
-    """Calls one after another on a thread, each with the next of what `mint` makes; what was answered, and how often."""
-
-    def __init__(self, envoy: RunningEnvoy, mint: Callable[[], str]) -> None:
-        self.answers: Counter[tuple[int, str | None]] = Counter()
-        self._envoy, self._mint, self._stop = envoy, mint, threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(timeout=10)
-
-    def _run(self) -> None:
-        try:
-            while not self._stop.wait(0.005):
-                answer = self._envoy.call("/orders/v1/items", token=self._mint())
-                self.answers[answer.status, answer.reason] += 1
-        finally:
-            connection.close()
-
-    def goes_on(self) -> None:
-        """Wait for twenty answers more."""
-        goal = self.answers.total() + 20
-        wait_until(lambda: self.answers.total() >= goal)
-
-
 def test_signing_keys_rotate_under_traffic(
     agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss, settings
 ) -> None:
@@ -469,10 +438,18 @@ def test_signing_keys_rotate_under_traffic(
         age = timezone.timedelta(seconds=settings.JWKS_CACHE_SECONDS + 1)
         SigningKey.objects.filter(status="next").update(created_at=timezone.now() - age)
 
-    with Traffic(running, mint) as traffic:
+    address = running.options.listeners["production"]
+    url = f"http://{address.host}:{address.port}/orders/v1/items"
+    callers = {"token": lambda: {"authorization": f"Bearer {mint()}"}}
+    with Traffic(url, rate=50, callers=callers, at_end=connections.close_all, threads=1) as traffic:
+
+        def twenty_more() -> None:
+            goal = len(traffic.calls) + 20
+            wait_until(lambda: len(traffic.calls) >= goal, what=lambda: traffic.failed)
+
         published_long_ago()
         credential_actions.rotate_signing_key(by=boss)
-        traffic.goes_on()
+        twenty_more()
         settings.SIGNING_ALGORITHM = "ES256"
         credential_tasks.rotate_signing_keys()
         signing.forget()
@@ -482,8 +459,8 @@ def test_signing_keys_rotate_under_traffic(
         credential_tasks.rotate_signing_keys()
         signing.forget()
         assert signing.key_ring().algorithm == "ES256"
-        traffic.goes_on()
+        twenty_more()
 
     kept.append(tokens.mint(application=story.application, environment="production"))
     assert [running.call("/orders/v1/items", token=token).status for token in kept] == [200, 200]
-    assert set(traffic.answers) == {(200, None)}, traffic.answers
+    assert {call.status for call in traffic.calls} == {200}
