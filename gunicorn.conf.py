@@ -3,6 +3,11 @@
 from threading import Thread
 from typing import Any
 
+from portal.accesslog import FORMAT, AccessLog
+
+logger_class = AccessLog
+access_log_format = FORMAT
+
 
 def post_worker_init(worker: Any) -> None:
     """At 100,000 APIs the catalog takes seconds to read: not the first reader's seconds."""

@@ -321,10 +321,11 @@ def fill(count: int) -> None:
 
 def session() -> str:
     """A session cookie of somebody who is a member of two of the teams."""
+    from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
 
     from portal.accounts.models import Membership, Team, User
+    from portal.accounts.sessions import SessionStore
 
     user = User.objects.create_user(READER, name="Bench Reader")
     Membership.objects.bulk_create(
@@ -335,7 +336,7 @@ def session() -> str:
     store[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
     store[HASH_SESSION_KEY] = user.get_session_auth_hash()
     store.save()
-    return f"sessionid={store.session_key}"
+    return f"{settings.SESSION_COOKIE_NAME}={store.session_key}"
 
 
 def write() -> None:

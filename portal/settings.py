@@ -453,6 +453,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True
+SESSION_ENGINE = "portal.accounts.sessions"
 SESSION_COOKIE_NAME = "portico_session"
 CSRF_COOKIE_NAME = "portico_csrf"
 CSRF_FAILURE_VIEW = "portal.responses.csrf_failure"
