@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from oauth2_provider.models import AbstractApplication
 
 from keymanager.models import Credential
 from portal.accounts import limits
@@ -53,6 +54,8 @@ def tell_owner_of_shown_token(*, owner: str, client: Credential) -> None:
 
 def _failed(request: HttpRequest, refusal: HttpResponse) -> HttpResponse:
     client_id, address = client_of(request), limits.address_of(request)
+    if _only_named_itself(request, client_id):
+        return refusal
     counted = [limits.count(limit) for limit in _limits(client_id, address)]
     _tell(client_id, address, tries=counted[0].tries)
     wait = max(one.wait for one in counted)
@@ -83,15 +86,38 @@ def _record(event: str, client_id: str, **data: Any) -> None:
         record(event, credential, by=None, team=credential.application.team, **data)
 
 
+def _only_named_itself(request: HttpRequest, client_id: str) -> bool:
+    """A public client that tries the header first, without a secret, and the form then: golang.org/x/oauth2 by default.
+
+    It guesses nothing. Counted, its device would be shut out before a minute of polling is over.
+    """
+    pair = _basic(request)
+    if pair is None or pair[1] or "\0" in client_id:
+        return False
+    public = Credential.objects.usable().filter(
+        public_id=client_id, oauth_application__client_type=AbstractApplication.CLIENT_PUBLIC
+    )
+    return public.exists()
+
+
 def client_of(request: HttpRequest) -> str:
     """Whom the request says it is from, by the header or else by the body; unproven, and "" where it says nothing."""
+    pair = _basic(request)
+    if pair is None:
+        return request.POST.get("client_id") or claimed_client(request.POST.get("client_assertion", ""))
+    return pair[0]
+
+
+def _basic(request: HttpRequest) -> tuple[str, str] | None:
+    """Name and secret of the header, empty where they cannot be read; None without such a header."""
     scheme, _, pair = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":
-        return request.POST.get("client_id") or claimed_client(request.POST.get("client_assertion", ""))
+        return None
     try:
-        return unquote_plus(base64.b64decode(pair).decode().partition(":")[0])
+        name, _, secret = base64.b64decode(pair).decode().partition(":")
     except ValueError:
-        return ""
+        return "", ""
+    return unquote_plus(name), secret
 
 
 def _too_many(wait: int) -> HttpResponse:

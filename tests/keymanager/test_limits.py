@@ -1,5 +1,6 @@
 """Guessing stops early, in all processes at once, and whoever proves themselves pays nothing for it."""
 
+import base64
 import threading
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client, RequestFactory
 from portal.accounts import limits, tasks
 from portal.accounts.limits import Limit
 from portal.accounts.models import AuditEvent, FailedTries
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 PATHS = ["/o/token/", "/o/introspect/", "/o/revoke_token/"]
@@ -102,6 +104,30 @@ def test_other_errors_do_not_count(ask, client_of, settings):
         assert ask(client_of, scope="no:such").status_code == 400
         assert ask(client_of, grant_type="password").status_code == 400
     assert ask(client_of).status_code == 200
+
+
+def test_public_client_that_tries_the_header_first_is_not_counted(ask, application, consumer, settings):
+    """golang.org/x/oauth2 asks twice each time, and only the second time as a public client does."""
+    settings.CLIENT_FAILURES = 1
+    tv = factories.ClientFactory(application=application, by=consumer, public=True)
+    name = tv.credential.public_id
+    fields = {"grant_type": "refresh_token", "refresh_token": "x"}
+    for _ in range(3):
+        assert ask(tv, **fields).status_code == 401
+        assert ask(None, client_id=name, **fields).json()["error"] == "invalid_grant"
+    assert not FailedTries.objects.filter(key__startswith="client ").exists()
+    assert not AuditEvent.objects.filter(event="client_refused").exists()
+    assert ask(tv, secret="pcs_guess", **fields).status_code == 401
+    assert_too_many(ask(tv, **fields))
+
+
+def test_empty_secret_of_a_client_that_has_one_counts(ask, client_of, settings):
+    settings.CLIENT_FAILURES = 1
+    pair = base64.b64encode(f"{client_of.credential.public_id}:".encode()).decode()
+    headers = {"Authorization": f"Basic {pair}"}
+    fields = {"grant_type": "client_credentials"}
+    assert Client().post("/o/token/", fields, headers=headers).status_code == 401
+    assert_too_many(Client().post("/o/token/", fields, headers=headers))
 
 
 def test_the_team_is_told_once_an_hour(ask, client_of, settings, later):
