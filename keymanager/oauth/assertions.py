@@ -15,7 +15,8 @@ TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # The signature algorithms that an assertion may have; a key has exactly one of them.
 SIGNATURES = tuple(ALGORITHMS)
 KEYS_MAX = 5
-LIFETIME_MAX = 300
+# Seconds. Most libraries sign for a minute or five, Authlib for an hour.
+LIFETIME_MAX = 3600
 
 # Seconds that a client's clock may be off.
 _LEEWAY = 30
@@ -67,9 +68,8 @@ def proves(
     except (ValueError, KeyError, TypeError, RecursionError):
         return False
     # Only what was signed is written down, so strangers fill no table. Kept for as long as it could be shown again.
-    return limits.first_time(
-        f"assertion {client_id} {limits.digest(claims['jti'])}", LIFETIME_MAX + 4 * _LEEWAY
-    )
+    seconds = int(claims["exp"] - time.time()) + 4 * _LEEWAY
+    return limits.first_time(f"assertion {client_id} {limits.digest(claims['jti'])}", seconds)
 
 
 def _claims_count(claims: Mapping[str, Any], *, client_id: str, audiences: set[str]) -> bool:
