@@ -26,6 +26,7 @@ import psycopg
 from bench.harness import ROOT, Recorder, percentile
 from portal.embedded.postgres import EmbeddedPostgres
 from portal.embedded.processes import free_port
+from tests.npm import installed
 
 REFERENCE = ROOT / "bench" / "token_reference"
 # Where npm puts the reference: a folder that Git leaves alone.
@@ -172,15 +173,11 @@ def framework(env: dict[str, str]) -> Iterator[Server]:
 @contextlib.contextmanager
 def oidc_provider() -> Iterator[Server]:
     """The npm package as its lock file pins it, in one process of Node, which signs on threads of its own."""
-    NODE_FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json", "server.mjs"):
-        shutil.copy(REFERENCE / "oidc_provider" / name, NODE_FOLDER)
-    install = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
-    subprocess.run(install, cwd=NODE_FOLDER, check=True, stdout=subprocess.DEVNULL)
+    folder = installed(REFERENCE / "oidc_provider", NODE_FOLDER)
     port, client = free_port(), ("reference", "reference-secret")
     command = ["node", "server.mjs", str(port), *client]
     env = {**os.environ, "NODE_ENV": "production"}
-    process = start(command, NODE_FOLDER, env)
+    process = start(command, folder, env)
     with serving(Server(port, process, client, path="/token", children=False)) as server:
         yield server
 
