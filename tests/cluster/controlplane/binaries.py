@@ -42,7 +42,7 @@ def folder() -> Path:
         return Path(named)
     target = _cache() / f"controlplane-{VERSION}-{_digest()}"
     if not _complete(target):
-        go = _go()
+        go = go_program()
         if go is None:
             raise Unavailable(
                 "no kube-apiserver: set KUBEBUILDER_ASSETS, or install Go to have it built once"
@@ -69,7 +69,7 @@ def _complete(target: Path) -> bool:
     return all(os.access(target / name, os.X_OK) for name in PROGRAMS)
 
 
-def _go() -> str | None:
+def go_program() -> str | None:
     usual = Path("/usr/local/go/bin/go")
     return shutil.which("go") or (str(usual) if usual.is_file() else None)
 
