@@ -41,6 +41,11 @@ class Validator(OAuth2Validator):
         # A public client proves nothing, whatever it sends; the framework would take its word in the device grant.
         return bool(authenticated) and request.client.client_type == AbstractApplication.CLIENT_CONFIDENTIAL
 
+    def _extract_basic_auth(self, request: Request) -> str | None:
+        """What follows the scheme, whose name may be written in any case (RFC 9110 11.1)."""
+        scheme, _, pair = (request.headers.get("HTTP_AUTHORIZATION") or "").partition(" ")
+        return pair.strip() or None if scheme.lower() == "basic" else None
+
     def _authenticate_assertion(self, request: Request) -> bool:
         """By a signature of the client's own: private_key_jwt (RFC 7523)."""
         both = request.headers.get("HTTP_AUTHORIZATION") or getattr(request, "client_secret", None)

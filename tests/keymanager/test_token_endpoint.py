@@ -1,5 +1,6 @@
 """RFC 6749 sections 4.4, 5.1 and 5.2, and RFC 9068, as a client sees them."""
 
+import base64
 import json
 import time
 
@@ -57,6 +58,14 @@ def test_token_good(ask, client_of, application, settings):
 def test_token_by_body(ask, client_of):
     response = ask(None, client_id=client_of.credential.public_id, client_secret=client_of.secret)
     assert response.status_code == 200
+
+
+@pytest.mark.parametrize("scheme", ["basic", "BASIC"])
+def test_name_of_the_scheme_in_any_case(scheme, client_of):
+    pair = base64.b64encode(f"{client_of.credential.public_id}:{client_of.secret}".encode()).decode()
+    headers = {"Authorization": f"{scheme} {pair}"}
+    for path, fields in (("token", {"grant_type": "client_credentials"}), ("introspect", {"token": "x"})):
+        assert Client().post(f"/o/{path}/", fields, headers=headers).status_code == 200
 
 
 def test_token_for_asked_scope_only(ask, client_of):
