@@ -1,5 +1,6 @@
 """What must hold of the repository as a whole."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -45,3 +46,17 @@ def test_every_requirement_is_pinned_by_hash(name):
     for line in text.splitlines():
         if line and not line.lstrip().startswith("#"):
             assert "==" in line and "--hash=sha256:" in line, line
+
+
+def test_every_package_of_npm_is_pinned_by_hash():
+    """And comes from the registry that npm is set to, or from the public one by name."""
+    locks = [path for path in ROOT.glob("*/*/*/package-lock.json") if "node_modules" not in path.parts]
+    assert locks
+    for lock in locks:
+        packages = json.loads(lock.read_text())["packages"]
+        for name, package in packages.items():
+            if name:
+                assert package["integrity"].startswith("sha512-"), name
+                assert package.get("resolved", "https://registry.npmjs.org/").startswith(
+                    "https://registry.npmjs.org/"
+                ), name
