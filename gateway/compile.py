@@ -23,6 +23,7 @@ from keymanager import signing
 from keymanager.models import Credential, CredentialKind, RevokedToken, TokenCutoff
 from subscriptions.models import Subscription, SubscriptionStatus
 
+from . import outside
 from .snapshot import (
     Cors,
     Denied,
@@ -31,6 +32,7 @@ from .snapshot import (
     Issuer,
     KeyIdentity,
     KeyLimits,
+    OutsideIssuer,
     PlanLimits,
     Reason,
     Route,
@@ -58,6 +60,7 @@ class Access:
     """Who may call: the access fields of a Snapshot. `changes_at` is when the clock alone will change it next."""
 
     keys: Mapping[str, Mapping[str, KeyIdentity]]
+    outside: Mapping[str, tuple[OutsideIssuer, ...]]
     subscriptions: Mapping[str, str]
     refusals: Mapping[str, Reason]
     revoked_credentials: frozenset[str]
@@ -72,7 +75,10 @@ def snapshot(catalog: Catalog, access: Access) -> Snapshot:
         issuer=Issuer(settings.ISSUER, json.dumps(signing.jwks(), sort_keys=True)),
         environments={
             name: EnvironmentState(
-                audience=settings.GATEWAY_URLS[name], versions=catalog.versions[name], keys=access.keys[name]
+                audience=settings.GATEWAY_URLS[name],
+                versions=catalog.versions[name],
+                keys=access.keys[name],
+                outside=access.outside[name],
             )
             for name in Environment.values
         },
@@ -206,12 +212,13 @@ def _lifecycle(row: ApiVersion) -> dict[str, Any]:
 
 # ---- access -------------------------------------------------------------------------------------------------------
 def access(now: dt.datetime | None = None) -> Access:
-    """Read every subscription in force, every usable key, and what is revoked while a token of it may live."""
+    """Read every subscription in force, every usable key and outside client, and what is revoked while a token of it may live."""
     now = now or timezone.now()
     allowed, refusals, ends = _subscriptions(now)
     keys, key_ends = _keys(now)
     return Access(
         keys=keys,
+        outside=outside.issuers(),
         subscriptions=allowed,
         refusals=refusals,
         revoked_credentials=_revoked_credentials(now),
@@ -300,8 +307,14 @@ def _revoked_credentials(now: dt.datetime) -> frozenset[str]:
 
 
 def _tokens_not_before(now: dt.datetime) -> dict[str, int]:
-    """Application -> the first `iat` that counts again, while a token from before may live."""
-    rows = TokenCutoff.objects.filter(not_before__gt=deny_horizon(now))
+    """Application -> the first `iat` that counts again, while a token from before may live.
+
+    How long those of outside issuers live is not ours to say, so for their clients it holds for good.
+    """
+    external = Credential.objects.live().filter(kind=CredentialKind.EXTERNAL_CLIENT)
+    rows = TokenCutoff.objects.filter(
+        Q(not_before__gt=deny_horizon(now)) | Q(application__in=external.values("application"))
+    )
     return {
         application: math.ceil(moment.timestamp())
         for application, moment in rows.values_list("application__public_id", "not_before")

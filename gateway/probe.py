@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from apis.models import Api, ApiType, ApiVersion, Environment, Publication
 from keymanager import signing
-from keymanager.models import Credential, CredentialKind, RevokedToken, TokenCutoff
+from keymanager.models import Credential, CredentialKind, RevokedToken, TokenCutoff, TrustedIssuer
 from subscriptions.models import Application, Subscription, SubscriptionStatus
 
 from .compile import deny_horizon
@@ -78,6 +78,8 @@ class Caller:
     issued: int = 0
     key_hash: str = ""
     address: str = ""
+    # Of a client of an outside issuer: the issuer's URL and the client's id there.
+    outside: tuple[str, str] | None = None
 
 
 def send(probe: Probe, *, secret: str) -> Answer:
@@ -213,6 +215,8 @@ def _credential_probes(credential: Credential, event: str) -> list[Probe]:
 
     A key that is limited is tried outside of its limits too.
     """
+    if credential.issuer is not None:
+        return _external_probes(credential, credential.issuer, event)
     if credential.kind == CredentialKind.API_KEY:
         return _key_probes(credential)
     found = _target_of(credential, "oauth2")
@@ -269,6 +273,30 @@ def _address_outside(ranges: Sequence[str]) -> str:
         if not any(address in network for network in networks):
             return text
     return ""
+
+
+def _external_probes(credential: Credential, issuer: TrustedIssuer, event: str) -> list[Probe]:
+    """A token of the issuer's own cannot be had here, so one of the portal's names its client.
+
+    It passes the same map, and all that comes after: what it leaves unproven is the issuer's keys and audiences. See
+    docs/decisions/0013-outside-issuers.md.
+    """
+    found = _target_of(credential, "oauth2")
+    if found is None:
+        return []
+    version, subscription = found
+    issued = _cut_off(credential) if event == "tokens_revoked" else 0
+    caller = Caller(
+        f"{'an older' if issued else 'a'} token of the portal that names the client {credential.external_id} of {issuer}",
+        credential.application.public_id,
+        issued=issued,
+        outside=(issuer.url, credential.external_id),
+    )
+    if issued or not credential.usable or not credential.trusted:
+        gets: tuple[int, tuple[str, ...]] = 401, (Reason.TOKEN_REVOKED, Reason.CLIENT_UNKNOWN)
+    else:
+        gets = _subscriber_gets(version, subscription)
+    return [_call(version, credential.environment, caller, *gets)]
 
 
 def _target_of(
@@ -352,12 +380,18 @@ def _token(caller: Caller, environment: str, scopes: list[str]) -> str:
         {
             "iss": settings.ISSUER,
             "aud": [settings.GATEWAY_URLS[environment]],
-            "sub": caller.client_id,
-            "client_id": caller.client_id,
-            "app": caller.application,
+            **_identity(caller),
             "scope": " ".join(scopes),
             "jti": caller.jti or f"probe-{secrets.token_hex(8)}",
             "iat": caller.issued or now,
             "exp": now + _TOKEN_SECONDS,
         }
     )
+
+
+def _identity(caller: Caller) -> dict[str, str]:
+    """The claims that say who calls. Of an outside client the gateway's map says it."""
+    if caller.outside:
+        issuer, client = caller.outside
+        return {"outside_issuer": issuer, "outside_client": client}
+    return {"sub": caller.client_id, "client_id": caller.client_id, "app": caller.application}

@@ -41,6 +41,7 @@ class ReceiptQuerySet(models.QuerySet["Receipt"]):
             "subscription__application__team",
             "subscription__api",
             "credential__application__team",
+            "credential__issuer",
         )
 
 

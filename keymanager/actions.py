@@ -112,10 +112,12 @@ def rotate(*, credential: Credential, overlap: int, by: User, silent_days: int |
     ends every token it got. See docs/decisions/0006-rotation-makes-a-new-credential.md.
 
     Raises:
-        Conflict: it is retiring or revoked already.
+        Conflict: it is retiring or revoked already, or a client of an outside issuer.
         Invalid: no such overlap, or a silence that is not shorter than it.
     """
     _check_overlap(overlap, silent_days)
+    if credential.is_external:
+        raise Conflict("This client has no secret here.", remedy="Change its secret at its issuer.")
     application = checked_application(credential.application, by)
     old = _locked(credential)
     now = timezone.now()

@@ -43,7 +43,7 @@ _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _COLUMNS = (
     *("id", "kind", "name", "prefix", "environment", "state", "application", "application_name", "team"),
     *("created_at", "created_by", "age_days", "last_used_at", "expires_at", "retires_at", "revoked_at"),
-    *("allowed_apis", "allowed_ranges"),
+    *("allowed_apis", "allowed_ranges", "issuer", "external_id"),
 )
 
 
@@ -77,7 +77,11 @@ class CredentialFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
     def named(self, rows: "CredentialQuerySet", name: str, value: str) -> "CredentialQuerySet":
-        recognised = Q(prefix__gt="", prefix=value.rstrip("•")) | Q(public_id=value)
+        recognised = (
+            Q(prefix__gt="", prefix=value.rstrip("•"))
+            | Q(public_id=value)
+            | Q(external_id__gt="", external_id=value)
+        )
         return rows.filter(Q(name__icontains=value) | Q(application__name__icontains=value) | recognised)
 
     def in_state(self, rows: "CredentialQuerySet", name: str, value: str) -> "CredentialQuerySet":
@@ -98,7 +102,9 @@ class CredentialFilter(django_filters.FilterSet):
 
 def credentials_of(user: Viewer) -> "CredentialQuerySet":
     """What the person may see, with what a list shows of each. `idle_since`: when it was last seen, or made."""
-    rows = Credential.objects.visible_to(user).select_related("application__team", "created_by", "replaces")
+    rows = Credential.objects.visible_to(user).select_related(
+        "application__team", "created_by", "replaces", "issuer"
+    )
     return rows.prefetch_related("allowed_apis").annotate(idle_since=Coalesce("last_used_at", "created_at"))
 
 
@@ -108,7 +114,9 @@ def as_csv(rows: "CredentialQuerySet") -> Iterator[str]:
     # queryset for each row.
     apis = Credential.allowed_apis.through.objects.filter(credential=OuterRef("pk")).order_by("api__slug")
     rows = (
-        rows.select_related(None).prefetch_related(None).prefetch_related("application__team", "created_by")
+        rows.select_related(None)
+        .prefetch_related(None)
+        .prefetch_related("application__team", "created_by", "issuer")
     )
     rows = rows.annotate(api_slugs=ArraySubquery(apis.values("api__slug")))
     chunk = io.StringIO()
@@ -132,6 +140,8 @@ def _cells(row: Credential) -> Iterable[str]:
         *(_iso(row.last_used_at), _iso(row.expires_at), _iso(row.retires_at), _iso(row.revoked_at)),
         " ".join(row.api_slugs),  # type: ignore[attr-defined]
         " ".join(row.allowed_ranges),
+        row.issuer.url if row.issuer else "",
+        row.external_id,
     )
 
 

@@ -18,6 +18,7 @@ from portal.transitions import HasStatus
 from subscriptions.models import Application
 
 from .oauth.models import Consent, DeviceRequest, PersonGrant, RefreshToken
+from .outside.models import KeySource, TrustedIssuer
 from .querysets import CredentialQuerySet, PersonalTokenQuerySet, SigningKeyQuerySet
 
 __all__ = [
@@ -26,12 +27,14 @@ __all__ = [
     "CredentialKind",
     "CredentialStatus",
     "DeviceRequest",
+    "KeySource",
     "PersonGrant",
     "PersonalToken",
     "RefreshToken",
     "RevokedToken",
     "SigningKey",
     "TokenCutoff",
+    "TrustedIssuer",
 ]
 
 
@@ -46,6 +49,7 @@ def _personal_token_id() -> str:
 class CredentialKind(models.TextChoices):
     OAUTH_CLIENT = "oauth_client", "OAuth client"
     API_KEY = "api_key", "API key"
+    EXTERNAL_CLIENT = "external_client", "External client"
 
 
 class CredentialStatus(models.TextChoices):
@@ -55,7 +59,10 @@ class CredentialStatus(models.TextChoices):
 
 
 class Credential(HasStatus):
-    """An OAuth client or an API key of an application in one environment. The secret itself is nowhere: only its hash."""
+    """An OAuth client, an API key or a client of an outside issuer, of an application in one environment.
+
+    The secret itself is nowhere: only its hash. That of an external client is between it and its issuer.
+    """
 
     Status = CredentialStatus
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = {
@@ -68,7 +75,7 @@ class Credential(HasStatus):
     public_id = models.CharField(max_length=24, unique=True, default=_credential_id, editable=False)
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="credentials")
     environment = models.CharField(max_length=10, choices=Environment)
-    kind = models.CharField(max_length=12, choices=CredentialKind)
+    kind = models.CharField(max_length=16, choices=CredentialKind)
     name = models.CharField(max_length=120)
     status = models.CharField(max_length=8, choices=CredentialStatus, default=CredentialStatus.ACTIVE)
     oauth_application = models.OneToOneField(
@@ -77,6 +84,9 @@ class Credential(HasStatus):
     # API keys: what people recognise it by, and SHA-256 (hex) of the whole key for the gateway's map.
     prefix = models.CharField(max_length=24, blank=True)
     key_hash = models.CharField(max_length=64, blank=True)
+    # Of an external client: who issues its tokens, and how their claim names it.
+    issuer = models.ForeignKey(TrustedIssuer, null=True, on_delete=models.PROTECT, related_name="credentials")
+    external_id = models.CharField(max_length=255, blank=True)
     replaces = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="replaced_by")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -107,9 +117,20 @@ class Credential(HasStatus):
                 fields=["key_hash"], condition=~Q(key_hash=""), name="credential_key_hash_once"
             ),
             models.CheckConstraint(
-                condition=Q(kind="api_key", oauth_application__isnull=True) & ~Q(key_hash="")
-                | Q(kind="oauth_client", oauth_application__isnull=False, key_hash=""),
-                name="credential_is_client_or_key",
+                condition=Q(
+                    kind="api_key", oauth_application__isnull=True, issuer__isnull=True, external_id=""
+                )
+                & ~Q(key_hash="")
+                | Q(kind="oauth_client", oauth_application__isnull=False, key_hash="")
+                & Q(issuer__isnull=True, external_id="")
+                | Q(kind="external_client", oauth_application__isnull=True, key_hash="", issuer__isnull=False)
+                & ~Q(external_id=""),
+                name="credential_is_of_its_kind",
+            ),
+            models.UniqueConstraint(
+                fields=["issuer", "external_id", "environment"],
+                condition=Q(kind="external_client") & ~Q(status="revoked"),
+                name="credential_external_client_once",
             ),
             models.CheckConstraint(
                 condition=Q(status="revoked", revoked_at__isnull=False)
@@ -183,8 +204,22 @@ class Credential(HasStatus):
 
     @property
     def label(self) -> str:
-        """What people and logs recognise it by: the client id, or the beginning of the key."""
-        return f"{self.prefix}••••" if self.prefix else self.public_id
+        """What people recognise it by: the client id, here or at its issuer, or the beginning of the key."""
+        return f"{self.prefix}••••" if self.prefix else self.external_id or self.public_id
+
+    @property
+    def is_external(self) -> bool:
+        return self.kind == CredentialKind.EXTERNAL_CLIENT
+
+    @property
+    def rotatable(self) -> bool:
+        """Whether it can be replaced: a client of an outside issuer has no secret here."""
+        return self.status == CredentialStatus.ACTIVE and not self.is_external
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the gateway takes what its issuer issues: always, unless that is an outside one."""
+        return self.issuer is None or self.issuer.serves(self.environment)
 
 
 class SigningKey(models.Model):

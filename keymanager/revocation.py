@@ -22,13 +22,13 @@ def revoke_issued_tokens(*, application: Application, by: User, reason: str = ""
     Its credentials live on and get new tokens. A token says to the second when it was issued, so those of the second in
     which this is done end as well, and the first that counts is of the next one.
 
-    Raises Conflict where the application has no OAuth client that works, and so no tokens.
+    Tokens of outside issuers count by their `iat`. Raises Conflict where the application has no client that works, and so no tokens.
     """
     application = checked_application(application, by)
     clients = clients_of(application)
     if not clients:
         raise Conflict(
-            f"{application} has no OAuth client that works, so it has no tokens.",
+            f"{application} has no client that works, so it has no tokens.",
             remedy="An API key is ended by revoking it.",
         )
     grants = PersonGrant.objects.filter(credential__application=application, ended_at=None)
@@ -54,7 +54,8 @@ def revoke_issued_tokens(*, application: Application, by: User, reason: str = ""
 
 def clients_of(application: Application) -> list[Credential]:
     """Those that get tokens."""
-    return list(application.credentials.usable().filter(kind=CredentialKind.OAUTH_CLIENT))
+    kinds = [CredentialKind.OAUTH_CLIENT, CredentialKind.EXTERNAL_CLIENT]
+    return list(application.credentials.usable().filter(kind__in=kinds))
 
 
 def people_signed_in(application: Application) -> int:

@@ -15,7 +15,7 @@ from portal.errors import Conflict
 from portal.locks import advisory_lock
 
 from . import signing
-from .models import Credential, CredentialStatus, RevokedToken, SigningKey
+from .models import Credential, CredentialStatus, KeySource, RevokedToken, SigningKey, TrustedIssuer
 from .oauth import grants
 
 
@@ -72,6 +72,25 @@ def clear_expired() -> None:
         RevokedToken.objects.filter(expires_at__lt=timezone.now() - timedelta(seconds=60)).delete()
         clear_framework_tokens()
         grants.forget_ended()
+
+
+@shared_task
+def refresh_issuers() -> None:
+    """Fetch the keys of every outside issuer anew, each by a task of its own: one that is slow delays no other."""
+    fetched = TrustedIssuer.objects.in_force().filter(key_source=KeySource.DISCOVERY)
+    for public_id in fetched.values_list("public_id", flat=True):
+        refresh_issuer.delay(public_id)
+
+
+@shared_task
+def refresh_issuer(public_id: str) -> None:
+    """Fetch the keys of one."""
+    from .outside import actions  # noqa: PLC0415  actions enqueue a task of this module
+
+    issuer = TrustedIssuer.objects.in_force().filter(public_id=public_id).first()
+    with advisory_lock(f"refresh_issuer {public_id}") as acquired:
+        if acquired and issuer is not None and issuer.fetches:
+            actions.refresh(issuer=issuer, by=None)
 
 
 @shared_task

@@ -89,7 +89,8 @@ def mint_for(
     """
     if credential.kind != CredentialKind.OAUTH_CLIENT:
         raise Conflict(
-            "Only an OAuth client gets tokens.", remedy="Send the API key itself, in the x-api-key header."
+            "Only an OAuth client of this portal gets tokens here.",
+            remedy="Send an API key itself, in the x-api-key header; an external client asks its issuer.",
         )
     if not Credential.objects.usable().filter(pk=credential.pk).exists():
         raise Conflict(

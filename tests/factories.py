@@ -6,10 +6,23 @@ from typing import Any
 from apis.models import Api, ApiVersion, Operation, Plan, PlanApproval, Publication, Visibility
 from keymanager import actions
 from keymanager.actions import Issued
+from keymanager.models import Credential, TrustedIssuer
+from keymanager.outside import actions as outside_actions
 from portal.accounts.models import Membership, Team, TeamRole, User
 from subscriptions.models import Application, Subscription, SubscriptionStatus
 
 _numbers = itertools.count(1)
+# The public key of RFC 7517 appendix A.1.
+A_JWK_SET = {
+    "keys": [
+        {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+            "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+        }
+    ]
+}
 
 
 def person(name: str, *, team: str, role: str = TeamRole.MEMBER) -> User:
@@ -121,6 +134,26 @@ def ClientFactory(**fields: Any) -> Issued:
 def KeyFactory(**fields: Any) -> Issued:
     """An API key and its text."""
     return actions.issue_key(**_of_application(fields))
+
+
+def IssuerFactory(**fields: Any) -> TrustedIssuer:
+    """An outside issuer with a key of RFC 7517 appendix A.1, whose private half nobody here has."""
+    n = next(_numbers)
+    defaults = {
+        "name": f"Issuer {n}",
+        "url": f"https://issuer{n}.example",
+        "audiences": ["https://apis.example"],
+        "environments": ["production", "sandbox"],
+        "given_keys": A_JWK_SET,
+        "by": fields.pop("by", None) or UserFactory(is_admin=True),
+    }
+    return outside_actions.trust(**{**defaults, **fields})
+
+
+def ExternalClientFactory(**fields: Any) -> Credential:
+    """A client of an outside issuer, added to an application."""
+    fields = {"external_id": f"client-{next(_numbers)}", **_of_application(fields)}
+    return outside_actions.add_client(issuer=fields.pop("issuer", None) or IssuerFactory(), **fields)
 
 
 def _of_application(fields: dict[str, Any]) -> dict[str, Any]:

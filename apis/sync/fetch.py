@@ -1,4 +1,4 @@
-"""Fetch a definition from the address that its object states.
+"""Fetch a definition from the address that its object states, or another text that a person names the address of.
 
 Whoever may write an object chooses the address, and whoever answers there the bytes. So `apis.sync.hosts` says which
 hosts are called, redirects stay on the host, and time, size and inflation have limits.
@@ -20,7 +20,7 @@ from apis.sources import DefinitionAddress
 from portal.errors import ClusterUnavailable, Invalid, PorticoError
 from portal.safeyaml import MAX_BYTES
 
-from .hosts import Deadline, Host, host_of
+from .hosts import PRIVATE_REMEDY, Deadline, Host, host_of
 
 SECONDS = 10.0
 MAX_REDIRECTS = 3
@@ -43,46 +43,66 @@ class NotModified:
     """The text is still the one of the tag that was sent."""
 
 
-def fetch(address: DefinitionAddress, *, etag: str = "", seconds: float = SECONDS) -> Fetched | NotModified:
-    """What stands at the address: at most 20 MB, within `seconds` for everything together.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What one fetch may take: `seconds` for everything together, and so many bytes.
 
-    Raises Invalid where the object's author or the server's has to mend something, ClusterUnavailable where asking
+    `public` is for an address outside the cluster: https, and no private network. PORTICO_SERVICE_ADDRESSES names the
+    hosts that are exempt.
+    """
+
+    seconds: float = SECONDS
+    max_bytes: int = MAX_BYTES
+    public: bool = False
+
+
+def fetch(address: DefinitionAddress, *, etag: str = "", seconds: float = SECONDS) -> Fetched | NotModified:
+    """What stands at the address: at most 20 MB. Raises what `fetch_url` raises."""
+    return fetch_url(address.url, Terms(seconds), etag=etag)
+
+
+def fetch_url(url: str, terms: Terms, *, etag: str = "") -> Fetched | NotModified:
+    """The text at a URL.
+
+    Raises Invalid where whoever named it or its server's owner has to mend something, ClusterUnavailable where asking
     again later may help.
     """
     try:
-        return followed(address.url, etag, Deadline(seconds))
+        return followed(url, etag, terms)
     except PorticoError as error:
-        raise type(error)(f"{address.url}: {error.message}", remedy=error.remedy) from None
+        raise type(error)(f"{url}: {error.message}", remedy=error.remedy) from None
     except TimeoutError:
-        trouble = f"no whole answer within {seconds:g} seconds"
+        trouble = f"no whole answer within {terms.seconds:g} seconds"
     except ssl.SSLCertVerificationError as error:
         remedy = (
             "Let the server show a certificate that Portico's machine trusts, or use http inside the cluster."
         )
-        message = f"{address.url}: its certificate is not trusted ({error.verify_message})"
+        message = f"{url}: its certificate is not trusted ({error.verify_message})"
         raise Invalid(message, remedy=remedy) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         trouble = f"no usable answer ({getattr(error, 'strerror', None) or type(error).__name__})"
     remedy = "See that the server runs and can be reached from Portico. It is asked again by itself."
-    raise ClusterUnavailable(f"{address.url}: {trouble}", remedy=remedy) from None
+    raise ClusterUnavailable(f"{url}: {trouble}", remedy=remedy) from None
 
 
-def followed(url: str, etag: str, deadline: Deadline) -> Fetched | NotModified:
+def followed(url: str, etag: str, terms: Terms) -> Fetched | NotModified:
     """The answer at the end of the redirects."""
-    parts = urlsplit(url)
+    parts, deadline = urlsplit(url), Deadline(terms.seconds)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         raise Invalid(
             "it is not an http or https address", remedy="Give one, with a host and without a user."
         )
-    host = host_of(parts.hostname, deadline)
+    host = host_of(parts.hostname, deadline, public=terms.public)
+    if terms.public and parts.scheme != "https" and host.port is None:
+        raise Invalid("it is not an https address", remedy=f"Use https. {PRIVATE_REMEDY}")
     for _ in range(MAX_REDIRECTS + 1):
         with answered(parts, host, etag, deadline) as response:
             if response.status not in REDIRECTS:
-                return read(response, etag)
+                return read(response, etag, terms.max_bytes)
             parts = redirected(parts, response.getheader("Location", ""))
     raise Invalid(
         f"it redirects more than {MAX_REDIRECTS} times",
-        remedy="Give the address where the definition really is.",
+        remedy="Give the address where it really is.",
     )
 
 
@@ -162,13 +182,11 @@ def redirected(parts: SplitResult, location: str) -> SplitResult:
         or target.hostname != parts.hostname
         or "@" in target.netloc
     ):
-        raise Invalid(
-            "it redirects to another host", remedy="Give the address where the definition really is."
-        )
+        raise Invalid("it redirects to another host", remedy="Give the address where it really is.")
     return target
 
 
-def read(response: http.client.HTTPResponse, etag: str) -> Fetched | NotModified:
+def read(response: http.client.HTTPResponse, etag: str, max_bytes: int) -> Fetched | NotModified:
     """The text of a good answer. Raises for every other."""
     status = response.status
     if status == 304 and etag:
@@ -179,19 +197,19 @@ def read(response: http.client.HTTPResponse, etag: str) -> Fetched | NotModified
     if status != 200:
         raise Invalid(
             f"the server answers {status}",
-            remedy="Give the address where it serves the definition to everybody.",
+            remedy="Give the address where it serves the text to everybody.",
         )
     given = response.getheader("ETag", "")
-    return Fetched(text_of(response), given if ETAG.fullmatch(given) else "")
+    return Fetched(text_of(response, max_bytes), given if ETAG.fullmatch(given) else "")
 
 
-def text_of(response: http.client.HTTPResponse) -> str:
-    """The body as text, unpacked; never more than a definition may have."""
+def text_of(response: http.client.HTTPResponse, max_bytes: int) -> str:
+    """The body as text, unpacked; never more than it may have."""
     encoding = response.getheader("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip"):
         raise Invalid(f"it is packed as {encoding[:40]}", remedy="Let the server send it plain or as gzip.")
     try:
-        raw = unpacked(response) if encoding != "identity" else plain(response)
+        raw = unpacked(response, max_bytes) if encoding != "identity" else plain(response, max_bytes)
         return raw.decode("utf-8-sig")
     except zlib.error:
         message, remedy = "it is no whole gzip", "Let the server send it plain or as gzip."
@@ -200,39 +218,40 @@ def text_of(response: http.client.HTTPResponse) -> str:
     raise Invalid(message, remedy=remedy)
 
 
-def plain(response: http.client.HTTPResponse) -> bytes:
+def plain(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
     """The bytes of the body."""
-    if (response.length or 0) > MAX_BYTES:
-        raise too_large()
-    return b"".join(blocks(response))
+    if (response.length or 0) > max_bytes:
+        raise too_large(max_bytes)
+    return b"".join(blocks(response, max_bytes))
 
 
-def unpacked(response: http.client.HTTPResponse) -> bytes:
+def unpacked(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
     """The bytes that a gzip body holds. Raises zlib.error where it breaks off."""
     inflater = zlib.decompressobj(wbits=31)
     found = bytearray()
-    for block in blocks(response):
-        found += inflater.decompress(block, MAX_BYTES + 1 - len(found))
-        if len(found) > MAX_BYTES:
-            raise too_large()
+    for block in blocks(response, max_bytes):
+        found += inflater.decompress(block, max_bytes + 1 - len(found))
+        if len(found) > max_bytes:
+            raise too_large(max_bytes)
     if not inflater.eof or inflater.unused_data:
         raise zlib.error("not one whole stream")
     return bytes(found)
 
 
-def blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
+def blocks(response: http.client.HTTPResponse, max_bytes: int) -> Iterator[bytes]:
     """The body in blocks. Raises IncompleteRead where the server promised more."""
     size = 0
     while block := response.read(BLOCK):
         size += len(block)
-        if size > MAX_BYTES:
-            raise too_large()
+        if size > max_bytes:
+            raise too_large(max_bytes)
         yield block
     # http.client itself says so only to those who read everything at once.
     if response.length:
         raise http.client.IncompleteRead(b"", response.length)
 
 
-def too_large() -> Invalid:
-    """The limit of every definition."""
-    return Invalid("it is larger than 20 MB", remedy="Split it, or leave out examples.")
+def too_large(max_bytes: int) -> Invalid:
+    """The limit of every text."""
+    size = f"{max_bytes // 1024**2} MB" if max_bytes >= 1024**2 else f"{max_bytes // 1024} kB"
+    return Invalid(f"it is larger than {size}", remedy="Split it, or leave out examples.")

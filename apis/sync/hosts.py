@@ -20,6 +20,9 @@ METADATA = frozenset(
     ipaddress.ip_address(text)
     for text in ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")
 )
+PRIVATE_REMEDY = (
+    "An operator permits a private host, or plain http, by naming it in PORTICO_SERVICE_ADDRESSES."
+)
 
 
 class Deadline:
@@ -61,10 +64,10 @@ class Host:
         raise refusal
 
 
-def host_of(name: str, deadline: Deadline) -> Host:
+def host_of(name: str, deadline: Deadline, *, public: bool = False) -> Host:
     """The host of that name. PORTICO_SERVICE_ADDRESSES goes before DNS, and may name this machine.
 
-    Raises Invalid for hosts that must not be called, ClusterUnavailable for unknown ones.
+    With `public` no other host may stand in a private network. Raises Invalid for hosts that must not be called, ClusterUnavailable for unknown ones.
     """
     service, _, rest = name.lower().rstrip(".").partition(".svc")
     mapped = settings.SERVICE_ADDRESSES.get(service) if rest in ("", ".cluster.local") else None
@@ -72,7 +75,10 @@ def host_of(name: str, deadline: Deadline) -> Host:
         place, _, port = mapped.rpartition(":")
         addresses = resolved(place.strip("[]"), deadline)
         return Host(name, checked(name, addresses, loopback=True), int(port))
-    return Host(name, checked(name, resolved(name, deadline), loopback=False))
+    addresses = checked(name, resolved(name, deadline), loopback=False)
+    if public and not all(unwrapped(address).is_global for address in addresses):
+        raise Invalid(f"The host {name[:253]} stands in a private network", remedy=PRIVATE_REMEDY)
+    return Host(name, addresses)
 
 
 def resolved(name: str, deadline: Deadline) -> tuple[Address, ...]:

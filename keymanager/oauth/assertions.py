@@ -24,7 +24,7 @@ _CHARACTERS_MAX = 8192
 _ALGORITHM_OF = {"RSA": "RS256", "EC": "ES256"}
 _RSA_BITS = range(2048, 4097)
 # A private key has these too; it must never be sent, let alone kept.
-_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 def checked_keys(document: object) -> list[dict[str, str]]:
@@ -39,7 +39,7 @@ def checked_keys(document: object) -> list[dict[str, str]]:
             remedy='It looks like {"keys": [{"kty": "RSA", "n": "…", "e": "AQAB", "kid": "…"}]}.',
             field="keys",
         )
-    keys = [_checked_key(row) for row in rows]
+    keys = [checked_key(row) for row in rows]
     if len({key["kid"] for key in keys}) < len(keys):
         raise Invalid("Two of the keys have the same kid.", field="keys")
     return keys
@@ -108,12 +108,13 @@ def _parts(assertion: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return parts
 
 
-def _checked_key(row: object) -> dict[str, str]:
+def checked_key(row: object) -> dict[str, str]:
+    """The members of one public key that count. Raises Invalid."""
     if not isinstance(row, dict) or not all(
         isinstance(row.get(name, ""), str) for name in ("kty", "kid", "alg", "use")
     ):
         raise Invalid("A key is a JSON object whose members are texts.", field="keys")
-    if _PRIVATE & row.keys():
+    if PRIVATE_MEMBERS & row.keys():
         raise Invalid(
             "This is a private key. It was not kept, but it has travelled: do not use it any more.",
             remedy="Make a new pair and register its public half.",

@@ -17,6 +17,8 @@ CREDENTIAL_EXAMPLE = {
     "status": "active",
     "usable": True,
     "prefix": "",
+    "issuer": None,
+    "external_id": "",
     "replaces": None,
     "created_at": "2026-11-23T14:02:31Z",
     "expires_at": None,
@@ -45,6 +47,15 @@ class CredentialSerializer(serializers.ModelSerializer[Credential]):
         slug_field="public_id", read_only=True, allow_null=True
     )
 
+    issuer: serializers.SlugRelatedField[Credential] = serializers.SlugRelatedField(
+        slug_field="public_id",
+        read_only=True,
+        allow_null=True,
+        help_text="iss_… of an external client; null where this portal issues it.",
+    )
+    external_id = serializers.CharField(
+        read_only=True, help_text="How the issuer of an external client names it."
+    )
     team = serializers.CharField(source="application.team.slug", read_only=True)
     created_by = serializers.StringRelatedField[Any](
         read_only=True, allow_null=True, help_text="Null where that person was deleted."
@@ -72,6 +83,8 @@ class CredentialSerializer(serializers.ModelSerializer[Credential]):
             "status",
             "usable",
             "prefix",
+            "issuer",
+            "external_id",
             "replaces",
             "created_at",
             "expires_at",
@@ -95,6 +108,14 @@ class IssuedSerializer(CredentialSerializer):
 
     class Meta(CredentialSerializer.Meta):
         fields = (*CredentialSerializer.Meta.fields, "client_id", "client_secret", "api_key")  # type: ignore[assignment]
+
+
+# The fields that credentials of one kind only have.
+_ONLY_OF: dict[str, tuple[str, ...]] = {
+    CredentialKind.OAUTH_CLIENT: ("redirect_uris", "public"),
+    CredentialKind.API_KEY: ("allowed_apis", "allowed_ranges"),
+    CredentialKind.EXTERNAL_CLIENT: ("issuer", "external_id"),
+}
 
 
 class NewCredentialInput(serializers.Serializer[Any]):
@@ -126,14 +147,21 @@ class NewCredentialInput(serializers.Serializer[Any]):
         help_text="OAuth clients only: it cannot keep a secret, so it gets none, and tokens for people only.",
     )
 
+    issuer = serializers.CharField(
+        max_length=24, default="", help_text="External clients only: iss_…, who issues its tokens."
+    )
+    external_id = serializers.CharField(
+        max_length=255, default="", help_text="External clients only: how its issuer names it."
+    )
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """A client's limits are its scopes and subscriptions; nobody signs in through a key."""
-        if attrs["kind"] == CredentialKind.OAUTH_CLIENT:
-            foreign, whose = ("allowed_apis", "allowed_ranges"), "an API key"
-        else:
-            foreign, whose = ("redirect_uris", "public"), "an OAuth client"
-        if given := [name for name in foreign if attrs.pop(name)]:
-            raise serializers.ValidationError(dict.fromkeys(given, f"Only {whose} takes this."))
+        """A client's limits are its scopes; nobody signs in through a key; only an external client has an issuer."""
+        of_kind = _ONLY_OF[attrs["kind"]]
+        others = {name for names in _ONLY_OF.values() for name in names} - set(of_kind)
+        if given := [name for name in sorted(others) if attrs.pop(name)]:
+            raise serializers.ValidationError(dict.fromkeys(given, "This kind of credential takes none."))
+        if attrs["kind"] == CredentialKind.EXTERNAL_CLIENT and not all(attrs[name] for name in of_kind):
+            raise serializers.ValidationError(dict.fromkeys(of_kind, "An external client needs this."))
         return attrs
 
 

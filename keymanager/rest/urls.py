@@ -1,10 +1,11 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from . import client_keys, cutoffs, views
+from . import client_keys, cutoffs, issuers, views
 
 router = SimpleRouter()
 router.register("credentials", views.Credentials, basename="rest-credentials")
+router.register("issuers", issuers.Issuers, basename="rest-issuers")
 router.register("signing-keys", views.SigningKeys, basename="rest-signing-keys")
 urlpatterns = [
     path(

@@ -1,5 +1,7 @@
 """Credentials, tokens and signing keys for scripts and pipelines: the same querysets and actions as the pages."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
@@ -11,10 +13,12 @@ from rest_framework.viewsets import GenericViewSet
 
 from keymanager import actions, signing
 from keymanager.inventory import CredentialFilter, credentials_of
-from keymanager.models import Credential, CredentialKind, RevokedToken, SigningKey
+from keymanager.models import Credential, CredentialKind, RevokedToken, SigningKey, TrustedIssuer
+from keymanager.outside import actions as outside_actions
 from keymanager.signals import credential_shown
 from portal.accounts.people import person
 from portal.accounts.roles import Permission, check
+from portal.errors import Invalid
 from portal.rest.idempotency import idempotent
 from portal.rest.inputs import valid
 from subscriptions.models import Application
@@ -29,6 +33,13 @@ ISSUED_EXAMPLE = {
     **serializers.CREDENTIAL_EXAMPLE,
     "client_id": serializers.CREDENTIAL_EXAMPLE["id"],
     "client_secret": serializers.SECRET,
+}
+EXTERNAL_EXAMPLE = {
+    "kind": "external_client",
+    "environment": "production",
+    "name": "Billing",
+    "issuer": "iss_3k9x2m7q1c8v5b4n",
+    "external_id": "billing-service",
 }
 
 
@@ -48,8 +59,11 @@ class ApplicationCredentials(mixins.ListModelMixin, GenericViewSet[Credential]):
         )
 
     @extend_schema(
-        summary="Issue an OAuth client or an API key",
-        description="The answer is the only place where the secret ever stands.",
+        summary="Issue an OAuth client or an API key, or add an external client",
+        description=(
+            "The answer is the only place where the secret ever stands. An external client has none here: tokens that its "
+            "issuer gives it count as the application's."
+        ),
         parameters=[APPLICATION],
         request=serializers.NewCredentialInput,
         responses={201: serializers.IssuedSerializer},
@@ -59,14 +73,25 @@ class ApplicationCredentials(mixins.ListModelMixin, GenericViewSet[Credential]):
                 {"kind": "oauth_client", "environment": "sandbox", "name": "Checkout web"},
                 request_only=True,
             ),
+            OpenApiExample("External client", EXTERNAL_EXAMPLE, request_only=True),
             OpenApiExample("Issued", ISSUED_EXAMPLE, response_only=True, status_codes=["201"]),
         ],
     )
     @idempotent
     def create(self, request: Request, application: str) -> Response:
         data = valid(serializers.NewCredentialInput, request)
-        issue = actions.issue_client if data.pop("kind") == CredentialKind.OAUTH_CLIENT else actions.issue_key
-        return _issued(issue(application=self._application(), by=person(request), **data))
+        kind, told = data.pop("kind"), {"application": self._application(), "by": person(request), **data}
+        if kind == CredentialKind.EXTERNAL_CLIENT:
+            return _issued(actions.Issued(self._add_client(**told), ""))
+        issue = actions.issue_client if kind == CredentialKind.OAUTH_CLIENT else actions.issue_key
+        return _issued(issue(**told))
+
+    def _add_client(self, *, issuer: str, **told: Any) -> Credential:
+        """Raises Invalid where the person sees no such issuer."""
+        row = TrustedIssuer.objects.visible_to(self.request.user).filter(public_id=issuer).first()
+        if row is None:
+            raise Invalid("There is no such issuer.", remedy="List them at /issuers/.", field="issuer")
+        return outside_actions.add_client(issuer=row, **told)
 
 
 @extend_schema_view(
@@ -197,6 +222,6 @@ def _issued(issued: actions.Issued) -> Response:
         # A public client has no secret.
         shown = {"client_id": credential.public_id} | ({"client_secret": secret} if secret else {})
     else:
-        shown = {"api_key": secret}
+        shown = {"api_key": secret} if secret else {}
     body = {**serializers.CredentialSerializer(credential).data, **shown}
     return Response(body, status=status.HTTP_201_CREATED, headers=NO_STORE)

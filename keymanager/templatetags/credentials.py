@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from keymanager.forms import OVERLAP_HELP, TokenForm
-from keymanager.models import Credential, CredentialKind, CredentialStatus
+from keymanager.models import Credential, CredentialKind, CredentialStatus, TrustedIssuer
 from portal.accounts.roles import Permission, can
 from portal.templatetags.portico import ago, pill
 from subscriptions.models import Application
@@ -29,21 +29,20 @@ _JSON = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)|("(?:[^"\\]|\\.)*")|([-\w.]+)|([{
 def credentials_of(context: template.Context, application: Application) -> dict[str, Any]:
     """The section with every credential of the application: live ones first, then the newest."""
     rows = list(
-        application.credentials.prefetch_related("allowed_apis").order_by(
-            F("revoked_at").desc(nulls_first=True), "-created_at", "-id"
-        )[:SHOWN]
+        application.credentials.select_related("issuer")
+        .prefetch_related("allowed_apis")
+        .order_by(F("revoked_at").desc(nulls_first=True), "-created_at", "-id")[:SHOWN]
     )
     soon = timezone.now() + SOON
     return {
         "application": application,
         "credentials": rows,
         "expiring": [
-            row
-            for row in rows
-            if row.usable and row.expires_at and row.expires_at < soon and row.may_become("retiring")
+            row for row in rows if row.usable and row.expires_at and row.expires_at < soon and row.rotatable
         ],
-        "has_clients": any(row.usable and row.kind == CredentialKind.OAUTH_CLIENT for row in rows),
+        "has_clients": any(row.usable and row.kind != CredentialKind.API_KEY for row in rows),
         "may_manage": can(context["request"].user, Permission.MANAGE_CREDENTIALS, application.team),
+        "outside": TrustedIssuer.objects.in_force().exists(),
     }
 
 
@@ -72,6 +71,8 @@ def credential_pill(credential: Credential) -> SafeString:
         return pill("idle", "Revoked")
     if credential.expired:
         return pill("idle", "Expired")
+    if not credential.trusted:
+        return pill("warn", "Issuer not trusted here")
     if credential.status == CredentialStatus.RETIRING:
         left = ago(credential.retires_at).removeprefix("in ")
         return pill("info", f"Overlap, {left} left" if credential.usable else "Overlap is over", "clock")

@@ -126,6 +126,6 @@ def revoke(request: HttpRequest, public_id: str) -> HttpResponse:
 
 def visible_credential(request: HttpRequest, public_id: str) -> Credential:
     rows = Credential.objects.visible_to(request.user).select_related(
-        "application__team", "created_by", "replaces"
+        "application__team", "created_by", "replaces", "issuer"
     )
     return get_object_or_404(rows, public_id=public_id)

@@ -1,5 +1,6 @@
 """From a click to the gateway: real Postgres, real Envoy, the agent's own loop."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,9 +19,11 @@ from gateway.models import Receipt, ReceiptStatus, Revision, VersionProblem
 from gateway.publish import Publisher, envoy_options
 from keymanager import actions as credential_actions, revocation, signing, tasks as credential_tasks, tokens
 from keymanager.models import SigningKey
+from keymanager.outside import actions as outside_actions
 from subscriptions import actions
 from subscriptions.models import Subscription
 from tests import factories
+from tests.gateway import tokens as outside_tokens
 from tests.gateway.envoy import Answer, RunningEnvoy, free_port, wait_until
 
 pytestmark = [pytest.mark.gateway, pytest.mark.django_db(transaction=True)]
@@ -263,6 +266,53 @@ def test_limited_keys_are_proven_inside_and_outside(
     fresh = credential_actions.rotate(credential=one.credential, by=boss, overlap=0)
     assert answers(one.credential, "revoked") == ["401 key_unknown"]
     assert answers(fresh.credential, "issued") == ["204", "403 key_not_for_api"]
+
+
+def test_outside_issuer_from_trust_to_deletion(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss
+) -> None:
+    """A token of somebody else's issuer opens what the application that its client was added to may call."""
+    theirs = outside_tokens.signing_key("theirs")
+    actions.approve(subscription=story, by=boss)
+    issuer = factories.IssuerFactory(by=boss, given_keys=json.loads(outside_tokens.jwks(theirs)))
+    client = factories.ExternalClientFactory(
+        application=story.application, issuer=issuer, external_id="billing", by=boss
+    )
+
+    def seen(**claims: object) -> tuple[int, str | None]:
+        about = {"iss": issuer.url, "client_id": "billing", "app": None, **claims}
+        token = outside_tokens.mint(theirs, outside_tokens.claims("https://apis.example", **about))
+        answer = running.call("/orders/v1/items", token=token)
+        return answer.status, answer.reason
+
+    (probe,) = proven(client, "issued").probes
+    assert (probe["answered"], "names the client billing of" in probe["as"]) == ("204", True)
+    assert seen() == (200, None)
+    assert seen(client_id="another") == (401, "client_unknown")
+
+    cutoff = revocation.revoke_issued_tokens(application=story.application, by=boss)
+    assert answers(client, "tokens_revoked") == ["401 token_revoked"]
+    new = int(cutoff.not_before.timestamp())
+    assert seen(iat=new - 1) == (401, "token_revoked")
+    assert seen(iat=new) == (200, None)
+
+    outside_actions.disable(issuer=issuer, by=boss)
+    wait_until(lambda: seen() == (401, "token_invalid"))
+    outside_actions.enable(issuer=issuer, by=boss)
+    wait_until(lambda: seen(iat=new) == (200, None))
+
+    credential_actions.revoke(credential=client, by=boss)
+    assert proven(client, "revoked").probes[0]["answered"] in {"401 client_unknown", "401 token_revoked"}
+    assert seen()[0] == 401
+    again = factories.ExternalClientFactory(
+        application=story.application, issuer=issuer, external_id="billing", by=boss
+    )
+    proven(again, "issued")
+    assert seen(iat=new) == (200, None)
+
+    outside_actions.delete(issuer=issuer, by=boss)
+    proven(again, "revoked")
+    wait_until(lambda: seen() == (401, "token_invalid"))
 
 
 def test_version_blocked_unblocked_and_retired(

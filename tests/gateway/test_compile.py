@@ -26,6 +26,7 @@ from gateway.snapshot import (
 from gateway.targets.envoy.policies import keys_resource, limits_resource, token_bucket
 from keymanager import actions as credential_actions, revocation
 from keymanager.models import RevokedToken
+from keymanager.outside import actions as outside_actions
 from subscriptions.models import Subscription
 from tests import factories
 
@@ -123,7 +124,11 @@ def test_compile_in_few_queries(django_assert_num_queries):
         factories.KeyFactory(application=subscription.application)
     with django_assert_num_queries(3):
         compiler.catalog()
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
+        compiler.access()
+    for _ in range(3):
+        factories.ExternalClientFactory()
+    with django_assert_num_queries(8):
         compiler.access()
 
 
@@ -204,6 +209,8 @@ def test_access_of_revoked_tokens_while_one_may_live(settings, admin):
         client.application.public_id: int(cutoff.not_before.timestamp())
     }
     assert compiler.access(later).tokens_not_before == {}
+    factories.ExternalClientFactory(application=client.application)
+    assert compiler.access(later).tokens_not_before == compiler.access().tokens_not_before
     assert compiler.access().revoked_credentials == frozenset()
 
 
@@ -224,6 +231,41 @@ def test_files_of_limits_hold_each_once():
     rendered = json.dumps(limits_resource(snapshot))
 
     assert rendered.count(":orders") == rendered.count('"10.0.0.0"') == 1
+
+
+def test_access_of_outside_issuers(admin):
+    """Each where it is trusted, with the clients that applications have there and that still count."""
+    both = factories.IssuerFactory(client_claim="azp", audiences=["a", "b"])
+    sandbox = factories.IssuerFactory(environments=["sandbox"])
+    off, gone = factories.IssuerFactory(), factories.IssuerFactory()
+    live = factories.ExternalClientFactory(issuer=both, external_id="billing")
+    other = factories.ExternalClientFactory(issuer=both, external_id="billing", environment="sandbox")
+    revoked = factories.ExternalClientFactory(issuer=both)
+    factories.ExternalClientFactory(issuer=off)
+    ended = factories.ExternalClientFactory(issuer=gone)
+    credential_actions.revoke(credential=revoked, by=admin)
+    outside_actions.disable(issuer=off, by=admin)
+    outside_actions.delete(issuer=gone, by=admin)
+    access = compiler.access()
+
+    (found,) = access.outside["production"]
+    assert (found.url, found.audiences, found.client_claim) == (both.url, ("a", "b"), "azp")
+    assert json.loads(found.jwks)["keys"] == both.keys
+    assert found.clients == {"billing": KeyIdentity(live.public_id, live.application.public_id)}
+    assert [issuer.url for issuer in access.outside["sandbox"]] == [both.url, sandbox.url]
+    assert access.outside["sandbox"][0].clients["billing"].credential == other.public_id
+    assert access.revoked_credentials == {revoked.public_id, ended.public_id}
+
+
+def test_access_of_an_external_client_ends(admin):
+    """By the clock, and with its application; then the issuer stays, with nobody."""
+    soon = timezone.now() + dt.timedelta(minutes=5)
+    credential = factories.ExternalClientFactory(expires_at=soon)
+    assert compiler.access().changes_at == soon
+
+    credential.application.deleted_at = timezone.now()
+    credential.application.save()
+    assert [dict(issuer.clients) for issuer in compiler.access().outside["production"]] == [{}]
 
 
 def test_access_forgets_revocations_whose_tokens_have_ended(settings, admin):

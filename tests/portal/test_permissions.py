@@ -19,8 +19,9 @@ from gateway import actions as gateway_actions
 from gateway.models import Receipt
 from keymanager import actions as keymanager_actions
 from keymanager.inventory import credentials_of
-from keymanager.models import Credential, SigningKey
+from keymanager.models import Credential, SigningKey, TrustedIssuer
 from keymanager.oauth import client_keys
+from keymanager.outside import actions as outside_actions
 from keymanager.revocation import revoke_issued_tokens
 from keymanager.signing import ensure_signing_keys
 from keymanager.tokens import mint_for
@@ -53,17 +54,6 @@ CONSUMER_MAINTAINERS = frozenset({"consumer_maintainer", "consumer_owner"})
 PUBLISHING_TEAM = frozenset({"publisher_member", "publisher_maintainer", "publisher_owner"})
 PUBLISHERS = frozenset({"publisher_maintainer", "publisher_owner"})
 ADMIN = frozenset({"admin"})
-# The public key of RFC 7517 appendix A.1.
-A_JWK_SET = {
-    "keys": [
-        {
-            "kty": "EC",
-            "crv": "P-256",
-            "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
-            "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
-        }
-    ]
-}
 IN_A_MONTH = timezone.now().date() + timedelta(days=30)
 
 
@@ -173,6 +163,30 @@ def rotates_signing_key(by: Any) -> Any:
     return keymanager_actions.rotate_signing_key(by=by)
 
 
+def disabled() -> TrustedIssuer:
+    return outside_actions.disable(issuer=factories.IssuerFactory(), by=factories.UserFactory(is_admin=True))
+
+
+def fetched_issuer() -> TrustedIssuer:
+    """Its host is one that is not called, so that its keys stay as they are, with the problem."""
+    issuer = factories.IssuerFactory(url="https://127.0.0.1")
+    TrustedIssuer.objects.update(key_source="discovery")
+    issuer.refresh_from_db()
+    return issuer
+
+
+def edits_issuer(by: Any) -> Any:
+    return outside_actions.edit(
+        issuer=factories.IssuerFactory(),
+        name="A",
+        audiences=["a"],
+        environments=["sandbox"],
+        client_claim="azp",
+        given_keys=factories.A_JWK_SET,
+        by=by,
+    )
+
+
 def issues(action: Callable[..., Any]) -> Callable[[Any], Any]:
     return lambda by: action(
         application=factories.ApplicationFactory(), environment="sandbox", name="A", by=by
@@ -195,7 +209,7 @@ KEYMANAGER = [
     ),
     Row(
         "register keys of a client",
-        lambda by: client_keys.register(credential=a_client(), document=A_JWK_SET, by=by),
+        lambda by: client_keys.register(credential=a_client(), document=factories.A_JWK_SET, by=by),
         CONSUMER_MAINTAINERS | ADMIN,
     ),
     Row(
@@ -220,6 +234,35 @@ KEYMANAGER = [
     ),
     Row("revoke a token", revokes_token, CONSUMER_MAINTAINERS | ADMIN),
     Row("rotate the signing key", rotates_signing_key, ADMIN),
+    Row(
+        "see an outside issuer",
+        lambda by: sees(TrustedIssuer.objects.visible_to(by).filter(pk=factories.IssuerFactory().pk)),
+        SIGNED_IN,
+    ),
+    Row("see a disabled issuer", lambda by: disabled() and sees(TrustedIssuer.objects.visible_to(by)), ADMIN),
+    Row("trust an issuer", lambda by: factories.IssuerFactory(by=by), ADMIN),
+    Row("edit an issuer", edits_issuer, ADMIN),
+    Row(
+        "fetch an issuer's keys",
+        lambda by: outside_actions.refresh(issuer=fetched_issuer(), by=by),
+        ADMIN,
+    ),
+    Row(
+        "disable an issuer",
+        lambda by: outside_actions.disable(issuer=factories.IssuerFactory(), by=by),
+        ADMIN,
+    ),
+    Row("enable an issuer", lambda by: outside_actions.enable(issuer=disabled(), by=by), ADMIN),
+    Row(
+        "delete an issuer",
+        lambda by: outside_actions.delete(issuer=factories.IssuerFactory(), by=by) or True,
+        ADMIN,
+    ),
+    Row(
+        "add an external client",
+        lambda by: factories.ExternalClientFactory(by=by),
+        CONSUMER_MAINTAINERS | ADMIN,
+    ),
 ]
 
 
