@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, Min, OuterRef, Q
+from django.db.models import Min, OuterRef, Q
 from django.utils import timezone
 
 from apis.models import ApiType, ApiVersion, Environment, Operation, Plan, Publication
@@ -283,11 +283,11 @@ def _keys(now: dt.datetime) -> tuple[dict[str, dict[str, KeyIdentity]], list[dt.
 
 def _key_limits() -> dict[str, KeyLimits]:
     """Credential -> its limits, of those that have any: most have none, and cost nothing here."""
-    apis = Credential.allowed_apis.through.objects.filter(credential=OuterRef("pk")).order_by("api__slug")
-    limited = Credential.objects.usable().filter(Q(allowed_ranges__len__gt=0) | Exists(apis))
-    rows = limited.order_by().values_list(
-        "public_id", ArraySubquery(apis.values("api__slug")), "allowed_ranges"
-    )
+    allowed = Credential.allowed_apis.through.objects.all()
+    apis = allowed.filter(credential=OuterRef("pk")).order_by("api__slug").values("api__slug")
+    limited = ~Q(allowed_ranges=[]) | Q(pk__in=allowed.values("credential"))
+    rows = Credential.objects.live().filter(limited).order_by()
+    rows = rows.values_list("public_id", ArraySubquery(apis), "allowed_ranges")
     return {
         credential: KeyLimits(tuple(slugs), tuple(sorted(ranges)))
         for credential, slugs, ranges in rows.iterator(chunk_size=10000)

@@ -9,7 +9,7 @@ from jwcrypto import jwk
 
 from gateway.snapshot import EnvironmentState, KeyIdentity, OutsideIssuer, Snapshot
 from tests.gateway import tokens
-from tests.gateway.conftest import KEY, Gateway, sample_snapshot
+from tests.gateway.conftest import CUTOFF, KEY, Gateway, sample_snapshot
 from tests.gateway.envoy import PROBE_SECRET, Answer, RunningEnvoy, wait_until
 
 pytestmark = pytest.mark.gateway
@@ -50,6 +50,7 @@ def outside(world_keys: tuple[jwk.JWK, jwk.JWK]) -> dict[str, tuple[OutsideIssue
         "billing": KeyIdentity("cred_out", "app_web"),
         "gone": KeyIdentity("cred_gone", "app_web"),
         "small": KeyIdentity("cred_small", "app_tiny"),
+        "cut": KeyIdentity("cred_cut", "app_cut"),
         "7": KeyIdentity("cred_seven", "app_web"),
     }
     corp = OutsideIssuer(
@@ -97,6 +98,16 @@ def test_good_token(world: World) -> None:
     assert world.seen(world.social()) == (200, None)
     assert world.seen(world.corp(aud=["x", "other"])) == (200, None)
     assert world.seen(world.corp(client_id=7)) == (200, None)
+
+
+@pytest.mark.parametrize(
+    ("iat", "expected"),
+    [(CUTOFF, (200, None)), (CUTOFF - 1, (401, "token_revoked")), (None, (401, "token_revoked"))],
+)
+def test_token_of_before_its_application_ended_all(
+    world: World, iat: int | None, expected: tuple[int, str | None]
+) -> None:
+    assert world.seen(world.corp(client_id="cut", iat=iat)) == expected
 
 
 def test_own_tokens_and_keys_go_on(world: World) -> None:
