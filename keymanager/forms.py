@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -143,6 +144,32 @@ class RevokeForm(forms.Form):
         help_text="For the trail.",
         widget=forms.Textarea(attrs={"rows": 2}),
     )
+
+
+class ClientKeysForm(forms.Form):
+    keys = forms.CharField(
+        max_length=40_000,
+        label="Public keys",
+        help_text="A JWK set of 1 to 5 public keys: RSA of 2048 to 4096 bits, or EC on P-256. It replaces those that are "
+        "registered: give the old and the new one together while you change.",
+        widget=forms.Textarea(
+            attrs={"rows": 12, "class": "in m", "spellcheck": "false", "autocomplete": "off"}
+        ),
+    )
+
+    def clean_keys(self) -> object:
+        try:
+            return json.loads(self.cleaned_data["keys"])
+        except (ValueError, RecursionError):
+            raise forms.ValidationError(
+                'This is not JSON. It looks like {"keys": [{"kty": "EC", …}]}.'
+            ) from None
+
+    def emptied(self, *errors: str) -> "ClientKeysForm":
+        """The form with its errors and without its text: that may be a private key, and is not shown again."""
+        empty = ClientKeysForm({"keys": ""})
+        empty.errors["keys"] = empty.error_class([*self.errors.get("keys", []), *errors])
+        return empty
 
 
 class RevokeTokenForm(forms.Form):

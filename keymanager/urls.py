@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from .views import credentials, inventory, issuers, personal, signing_keys, tokens
+from .views import client_keys, credentials, inventory, issuers, personal, signing_keys, tokens
 
 app_name = "keymanager"
 urlpatterns = [
@@ -14,6 +14,8 @@ urlpatterns = [
     path("credentials/<str:public_id>/", credentials.credential, name="credential"),
     path("credentials/<str:public_id>/rotate/", credentials.rotate, name="rotate"),
     path("credentials/<str:public_id>/revoke/", credentials.revoke, name="revoke"),
+    path("credentials/<str:public_id>/keys/", client_keys.keys, name="client-keys"),
+    path("credentials/<str:public_id>/keys/withdraw/", client_keys.withdraw, name="withdraw-client-keys"),
     path("revoke-token/", tokens.revoke, name="revoke-a-token"),
     path("account/tokens/", personal.tokens, name="tokens"),
     path("account/tokens/<str:public_id>/revoke/", personal.revoke, name="revoke-personal-token"),

@@ -1,10 +1,11 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from . import client_keys, cutoffs, issuers, views
+from . import client_keys, consents, cutoffs, issuers, views
 
 router = SimpleRouter()
 router.register("credentials", views.Credentials, basename="rest-credentials")
+router.register("consents", consents.Consents, basename="rest-consents")
 router.register("issuers", issuers.Issuers, basename="rest-issuers")
 router.register("signing-keys", views.SigningKeys, basename="rest-signing-keys")
 urlpatterns = [
