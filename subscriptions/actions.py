@@ -38,6 +38,29 @@ def update_application(*, application: Application, name: str, description: str,
 
 
 @transaction.atomic
+def transfer_application(*, application: Application, team: Team, by: User) -> Application:
+    """Give it to another team, with its subscriptions and credentials: nothing that calls through it notices.
+
+    Asks for an owner of the team that gives who may register applications in the team that takes. The trail stays with
+    the application; what was done before it changed hands stays with the team that gave it as well.
+
+    Raises Conflict where it is that team's already, or the team has an application of that name.
+    """
+    application = _locked_application(application)
+    giver = application.team
+    check(by, Permission.DELETE_APPLICATION, giver)
+    check(by, Permission.EDIT_APPLICATION, team)
+    if team == giver:
+        raise Conflict(f"{application} is {team}'s already.", remedy="Choose another team.")
+    application.team = team
+    _save_application(application)
+    hands = {"from_team": giver.slug, "to_team": team.slug}
+    record("application_given_away", application, by=by, team=giver, **hands)
+    record("application_received", application, by=by, team=team, **hands)
+    return application
+
+
+@transaction.atomic
 def delete_application(*, application: Application, by: User) -> None:
     """Cancel its subscriptions, and with the application its credentials end; the row stays for the trail."""
     application = _locked_application(application)

@@ -102,3 +102,21 @@ class DeleteForm(forms.Form):
         if name != self.application.name:
             raise forms.ValidationError(f"This is not its name. It is called {self.application.name}.")
         return name
+
+
+class TransferForm(DeleteForm):
+    """So does giving it away."""
+
+    team = forms.ModelChoiceField(
+        Team.objects.none(),
+        to_field_name="slug",
+        empty_label=None,
+        label="The team that takes it",
+        help_text="One in which you may register applications.",
+    )
+    field_order = ("team", "name")
+
+    def __init__(self, *args: Any, user: User, application: Application, **kwargs: Any) -> None:
+        super().__init__(*args, application=application, **kwargs)
+        teams = teams_of(user, Permission.EDIT_APPLICATION).exclude(pk=application.team_id)
+        self.fields["team"].queryset = teams  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ urlpatterns = [
     path("applications/<str:public_id>/", applications.application, name="application"),
     path("applications/<str:public_id>/edit/", applications.edit, name="edit"),
     path("applications/<str:public_id>/delete/", applications.delete, name="delete"),
+    path("applications/<str:public_id>/transfer/", applications.transfer, name="transfer"),
     path("apis/<slug:slug>/subscribe/", subscriptions.subscribe, name="subscribe"),
     path("subscriptions/<str:public_id>/", subscriptions.subscription, name="subscription"),
     path("subscriptions/<str:public_id>/change-plan/", subscriptions.change_plan, name="change-plan"),

@@ -120,6 +120,21 @@ def withdraw(*, consent: Consent, by: User) -> None:
     consent.delete()
 
 
+@transaction.atomic
+def person_leaves(user: User) -> None:
+    """Before the person is deleted: nothing acts for them any more, and what still lives is denied at the gateway."""
+    for consent in user.consents.select_related("application__team"):
+        for grant in consent.grants.select_related("credential__application__team", "consent__user"):
+            end(grant, by=None)
+        record(
+            "consent_withdrawn",
+            consent,
+            by=None,
+            team=consent.application.team,
+            note="The person was deleted.",
+        )
+
+
 # ---- codes --------------------------------------------------------------------------------------------------------
 @transaction.atomic
 def issue_code(

@@ -1,6 +1,9 @@
 """Every write about people and teams."""
 
+from contextlib import suppress
+
 from django.db import transaction
+from django.db.models import ProtectedError
 from django.utils.text import slugify
 
 from portal.errors import Conflict, Invalid, NotFound
@@ -32,6 +35,34 @@ def rename_user(*, user: User, name: str, by: User) -> User:
     user.save(update_fields=["name"])
     record("user_renamed", user, by=by)
     return user
+
+
+@transaction.atomic
+def delete_user(*, user: User, by: User) -> None:
+    """Delete a person's account. Their teams keep what they made, and the trail keeps their name.
+
+    What they let programs and applications do ends: tokens, consents and sessions. Their personal team stays while it
+    has applications, for an administrator to pass on.
+
+    Raises:
+        Forbidden: `by` is neither the person nor an admin.
+        Conflict: a team, or the portal, would have nobody left to run it.
+    """
+    if by != user:
+        check(by, Permission.MANAGE_PORTAL)
+    if user.is_admin and not User.objects.filter(is_admin=True, is_active=True).exclude(pk=user.pk).exists():
+        raise Conflict("The portal would have no administrator left.", remedy="Make somebody else one first.")
+    memberships = list(user.memberships.select_related("team").order_by("pk"))
+    personal = [membership.team for membership in memberships if membership.team.personal]
+    for membership in memberships:
+        if not membership.team.personal:
+            _leave(_locked(membership), by=by)
+    record("user_deleted", user, by=by)
+    user.delete()
+    for team in personal:
+        # With applications, deleted ones too, it cannot be deleted: the trail and receipts name them.
+        with suppress(ProtectedError), transaction.atomic():
+            team.delete()
 
 
 @transaction.atomic
@@ -92,9 +123,7 @@ def remove_member(*, membership: Membership, by: User) -> None:
     membership = _locked(membership)
     if membership.user_id != by.pk:
         check(by, Permission.MANAGE_TEAM, membership.team)
-    _check_not_last_owner(membership)
-    membership.delete()
-    record("member_removed", membership.team, by=by, team=membership.team, member=membership.user.public_id)
+    _leave(membership, by=by)
 
 
 @transaction.atomic
@@ -131,6 +160,12 @@ def revoke_namespace(*, grant: NamespaceGrant, by: User) -> None:
         namespace=grant.namespace,
     )
     grant.delete()
+
+
+def _leave(membership: Membership, *, by: User) -> None:
+    _check_not_last_owner(membership)
+    membership.delete()
+    record("member_removed", membership.team, by=by, team=membership.team, member=membership.user.public_id)
 
 
 def _role(role: str) -> str:

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django import forms
 from django.conf import settings
 
@@ -41,3 +43,19 @@ class GrantForm(forms.Form):
         label="Publish at once what asks for automatic approval",
         help_text="Otherwise each version waits for a publisher.",
     )
+
+
+class DeletePersonForm(forms.Form):
+    """Deleting asks for the address."""
+
+    email = forms.CharField(label="The e-mail of the account, to confirm")
+
+    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.person = person
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"].strip().lower()
+        if email != self.person.email:
+            raise forms.ValidationError(f"This is not it. The account's is {self.person.email}.")
+        return email

@@ -1,5 +1,6 @@
 """Who is asking."""
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from rest_framework.request import Request
 
@@ -14,3 +15,8 @@ def person(request: HttpRequest | Request) -> User:
     if not isinstance(user, User):
         raise Forbidden("Nobody is signed in.", remedy="Sign in, or send a token.")
     return user
+
+
+def people_deletable_by(by: User) -> QuerySet[User]:
+    """Oneself; an admin may delete anybody."""
+    return User.objects.all() if by.is_admin else User.objects.filter(pk=by.pk)

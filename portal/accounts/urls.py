@@ -5,6 +5,7 @@ from . import views
 app_name = "accounts"
 urlpatterns = [
     path("account/", views.account, name="account"),
+    path("people/<str:public_id>/delete/", views.delete_person, name="delete-person"),
     path("teams/", views.teams, name="teams"),
     path("teams/<slug:slug>/", views.team, name="team"),
     path("teams/<slug:slug>/members/", views.add_member, name="add-member"),

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,9 +14,9 @@ from django.views.decorators.http import require_POST
 from portal.listing import Sort, listing_of
 
 from . import actions
-from .forms import AccountForm, GrantForm, MemberForm, TeamForm
+from .forms import AccountForm, DeletePersonForm, GrantForm, MemberForm, TeamForm
 from .models import Membership, NamespaceGrant, PortalMail, Team, TeamRole
-from .people import person
+from .people import people_deletable_by, person
 from .roles import Permission, check, permissions_of
 
 TEAM_SORTS = {"name": Sort("By name", ("name", "pk")), "newest": Sort("Newest first", ("-created_at", "pk"))}
@@ -31,6 +32,22 @@ def account(request: HttpRequest) -> HttpResponse:
         messages.success(request, "Saved.")
         return redirect("accounts:account")
     return render(request, "accounts/account.html", {"form": form})
+
+
+@login_required
+def delete_person(request: HttpRequest, public_id: str) -> HttpResponse:
+    """One's own account; an admin's page for anybody's."""
+    by = person(request)
+    row = get_object_or_404(people_deletable_by(by), public_id=public_id)
+    form = DeletePersonForm(request.POST or None, person=row)
+    if request.method == "POST" and form.is_valid():
+        actions.delete_user(user=row, by=by)
+        if row == by:
+            logout(request)
+        messages.success(request, "The account is deleted. What it made stays with its teams.")
+        return redirect("/" if row == by else "accounts:teams")
+    context = {"form": form, "person": row, "memberships": row.memberships.select_related("team")}
+    return render(request, "accounts/person_delete.html", context)
 
 
 @login_required

@@ -29,6 +29,10 @@ class NewApplicationInput(ApplicationInput):
     team = serializers.SlugField(help_text="Slug of the team that will own it.")
 
 
+class TransferInput(serializers.Serializer[Any]):
+    team = serializers.SlugField(help_text="Slug of the team that takes it: one of yours.")
+
+
 class ApprovalSerializer(serializers.ModelSerializer[Approval]):
     plan = serializers.SlugRelatedField[Plan](slug_field="slug", read_only=True)
     by = serializers.CharField(

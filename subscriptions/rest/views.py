@@ -102,6 +102,20 @@ class Applications(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
         actions.delete_application(application=self.get_object(), by=person(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
+    @extend_schema(
+        summary="Give an application to another team",
+        description="Its subscriptions and credentials go with it, and work on. For owners of the team that gives.",
+        request=serializers.TransferInput,
+        responses=serializers.ApplicationSerializer,
+    )
+    @action(detail=True, methods=["post"])
+    def transfer(self, request: Request, id: str) -> Response:  # noqa: A002
+        data = valid(serializers.TransferInput, request)
+        team = _named("team", Team.objects.visible_to(request.user), slug=data["team"])
+        return self._answer(
+            actions.transfer_application(application=self.get_object(), team=team, by=person(request))
+        )
+
     def _answer(self, row: Application, code: int = 200) -> Response:
         return Response(self.get_serializer(row).data, status=code)
 

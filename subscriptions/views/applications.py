@@ -13,7 +13,7 @@ from portal.htmx import wants_part
 from portal.listing import Sort, listing_of
 
 from .. import actions
-from ..forms import ApplicationForm, DeleteForm, NewApplicationForm
+from ..forms import ApplicationForm, DeleteForm, NewApplicationForm, TransferForm
 from ..models import Application, Subscription
 
 SORTS = {
@@ -94,6 +94,24 @@ def delete(request: HttpRequest, public_id: str) -> HttpResponse:
         "may": Permission.DELETE_APPLICATION in permissions_of(request.user, row.team),
     }
     return render(request, "subscriptions/application_delete.html", context)
+
+
+@login_required
+def transfer(request: HttpRequest, public_id: str) -> HttpResponse:
+    row = _visible(request, public_id)
+    form = TransferForm(request.POST or None, application=row, user=person(request))
+    if request.method == "POST" and form.is_valid():
+        team = form.cleaned_data["team"]
+        row = actions.transfer_application(application=row, team=team, by=person(request))
+        messages.success(request, f"{row.name} belongs to {team.name} now, with all its credentials.")
+        mine = Application.objects.visible_to(request.user).filter(pk=row.pk).exists()
+        return redirect(row) if mine else redirect("subscriptions:applications")
+    context = {
+        "form": form,
+        "application": row,
+        "may": Permission.DELETE_APPLICATION in permissions_of(request.user, row.team),
+    }
+    return render(request, "subscriptions/application_transfer.html", context)
 
 
 def _visible(request: HttpRequest, public_id: str) -> Application:

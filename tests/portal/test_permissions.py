@@ -51,6 +51,7 @@ EVERYBODY = frozenset(ROLES)
 SIGNED_IN = EVERYBODY - {"anonymous"}
 CONSUMERS = frozenset({"consumer_member", "consumer_maintainer", "consumer_owner"})
 CONSUMER_MAINTAINERS = frozenset({"consumer_maintainer", "consumer_owner"})
+CONSUMER_OWNER = frozenset({"consumer_owner"})
 PUBLISHING_TEAM = frozenset({"publisher_member", "publisher_maintainer", "publisher_owner"})
 PUBLISHERS = frozenset({"publisher_maintainer", "publisher_owner"})
 ADMIN = frozenset({"admin"})
@@ -300,6 +301,16 @@ def deletes_application(by: Any) -> bool:
     return True
 
 
+def transfers(by: Any) -> Any:
+    """To a team in which anybody may take it."""
+    taker = factories.TeamFactory(slug="takers")
+    if by.is_authenticated:
+        Membership.objects.create(team=taker, user=by, role=TeamRole.MAINTAINER)
+    return subscriptions_actions.transfer_application(
+        application=factories.ApplicationFactory(), team=taker, by=by
+    )
+
+
 SUBSCRIPTIONS = [
     Row(
         "see an application",
@@ -326,6 +337,7 @@ SUBSCRIPTIONS = [
         CONSUMER_MAINTAINERS | ADMIN,
     ),
     Row("delete an application", deletes_application, frozenset({"consumer_owner"}) | ADMIN),
+    Row("give an application to another team", transfers, CONSUMER_OWNER | ADMIN),
     Row("subscribe", subscribes, CONSUMER_MAINTAINERS | ADMIN),
     Row("change plan", changes_plan, CONSUMER_MAINTAINERS | ADMIN),
     Row(
@@ -362,6 +374,11 @@ def removes_member(by: Any) -> bool:
     return True
 
 
+def deletes_user(by: Any) -> bool:
+    accounts_actions.delete_user(user=factories.UserFactory(), by=by)
+    return True
+
+
 def grants_namespace(by: Any) -> Any:
     return accounts_actions.grant_namespace(
         cluster="test", namespace="x", team=factories.TeamFactory(), auto_publish=False, by=by
@@ -374,7 +391,6 @@ def revokes_namespace(by: Any) -> bool:
     return True
 
 
-CONSUMER_OWNER = frozenset({"consumer_owner"})
 ACCOUNTS = [
     Row(
         "see a team",
@@ -394,6 +410,7 @@ ACCOUNTS = [
         lambda by: accounts_actions.rename_user(user=factories.UserFactory(), name="B", by=by),
         ADMIN,
     ),
+    Row("delete somebody", deletes_user, ADMIN),
     Row("grant a namespace", grants_namespace, ADMIN),
     Row("take a namespace back", revokes_namespace, ADMIN),
 ]

@@ -16,7 +16,7 @@ from portal.rest.inputs import valid
 
 from .. import actions
 from ..models import AuditEvent, Membership, NamespaceGrant, Team
-from ..people import person
+from ..people import people_deletable_by, person
 from ..roles import Permission, check
 from . import serializers
 
@@ -25,6 +25,23 @@ class Me(APIView):
     @extend_schema(summary="Read who you are", responses=serializers.MeSerializer)
     def get(self, request: Request) -> Response:
         return Response(serializers.MeSerializer(person(request)).data)
+
+
+class Person(APIView):
+    scope_write = "portal:admin"
+
+    @extend_schema(
+        summary="Delete a person's account",
+        description="One's own, or anybody's for an administrator. What they made stays with their teams.",
+        responses={204: None},
+    )
+    def delete(self, request: Request, user: str) -> Response:
+        by = person(request)
+        row = people_deletable_by(by).filter(public_id=user).first()
+        if row is None:
+            raise Http404
+        actions.delete_user(user=row, by=by)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 @extend_schema_view(
