@@ -15,6 +15,7 @@ from portal.locks import advisory_lock
 
 from . import index, sync
 from .models import Change
+from .reference.tasks import describe  # noqa: F401  here Celery finds it
 from .sync import Key, changes
 
 logger = logging.getLogger(__name__)

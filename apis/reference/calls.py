@@ -3,10 +3,8 @@
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
-
-from apis.models import ApiVersion, DescribedOperation
 
 from .graphql import query_of
 from .merged import Book
@@ -19,6 +17,15 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # Control characters, and those that turn the direction of what follows: a snippet is pasted and run.
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff]")
 MULTIPART = "multipart/form-data"
+
+
+class Called(NamedTuple):
+    """What an operation is called by."""
+
+    method: str
+    path: str
+    operation_id: str
+    group: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +61,14 @@ class _Making:
 
 
 def call_of(
-    version: ApiVersion, operation: DescribedOperation, body: dict[str, Any], book: Book, base: str, auth: str
+    kind: str, operation: Called, body: dict[str, Any], book: Book, base: str, auth: str
 ) -> Call | None:
-    """The call, or None for what is not called over HTTP by a consumer. `auth` is key, token or none."""
+    """The call, or None for what a consumer does not call over HTTP. `kind` is the language, `auth` key, token or none."""
     made = _Making(book)
     if auth == "key":
         made.headers["X-API-Key"] = KEY
     elif auth == "token":
         made.headers["Authorization"] = f"Bearer {TOKEN}"
-    kind = (version.document.format if version.document else "").partition("-")[0]
     if operation.group == "Webhooks" and not operation.path.startswith("/"):
         return None
     makers = {"graphql": _graphql, "wsdl": _soap, "asyncapi": _message, "openapi": _http}
@@ -74,7 +80,7 @@ def call_of(
     return Call(method, base + path, tuple(headers), UNSEEN.sub("", made.body), tuple(fields))
 
 
-def _http(operation: DescribedOperation, body: dict[str, Any], made: _Making) -> tuple[str, str]:
+def _http(operation: Called, body: dict[str, Any], made: _Making) -> tuple[str, str]:
     given: dict[str, str] = {}
     asked: list[tuple[str, str]] = []
     for parameter in body.get("parameters", ()):
@@ -120,7 +126,7 @@ def is_file(node: dict[str, Any]) -> bool:
     return node.get("format") == "binary" or "file" in node.get("type", ()) or "contentMediaType" in node
 
 
-def _graphql(operation: DescribedOperation, body: dict[str, Any], made: _Making) -> tuple[str, str]:
+def _graphql(operation: Called, body: dict[str, Any], made: _Making) -> tuple[str, str]:
     query, variables = query_of(operation.method, operation.path, body, made.book)
     made.headers["Content-Type"] = "application/json"
     sent = {"query": query} | ({"variables": variables} if variables else {})
@@ -128,7 +134,7 @@ def _graphql(operation: DescribedOperation, body: dict[str, Any], made: _Making)
     return "POST", ""
 
 
-def _soap(operation: DescribedOperation, body: dict[str, Any], made: _Making) -> tuple[str, str]:
+def _soap(operation: Called, body: dict[str, Any], made: _Making) -> tuple[str, str]:
     made.headers["Content-Type"] = "text/xml; charset=utf-8"
     made.headers["SOAPAction"] = json.dumps(operation.operation_id)
     inner = "".join(
@@ -143,7 +149,7 @@ def _soap(operation: DescribedOperation, body: dict[str, Any], made: _Making) ->
     return "POST", ""
 
 
-def _message(operation: DescribedOperation, body: dict[str, Any], made: _Making) -> tuple[str, str]:
+def _message(operation: Called, body: dict[str, Any], made: _Making) -> tuple[str, str]:
     """AsyncAPI over HTTP: what the provider sends comes as server-sent events, what it receives is posted."""
     given = {each["name"]: flat(made.value(each)) for each in body.get("parameters", ())}
     if operation.method == "SEND":

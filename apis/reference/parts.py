@@ -1,10 +1,8 @@
 """The parts of a Document's Reference in the database: made once, read by the page."""
 
 import logging
-from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 from django.db import transaction
 
 from apis.definitions import sandbox
@@ -12,8 +10,6 @@ from apis.definitions.reference import EDITION, Reference
 from apis.models import DescribedOperation, DescribedSchema, Document, DocumentReference
 from portal.errors import Invalid, PorticoError
 from portal.locks import one_at_a_time
-
-from .merged import Book
 
 logger = logging.getLogger(__name__)
 
@@ -69,11 +65,3 @@ def _store(document: Document, reference: Reference, failure: str) -> DocumentRe
 
 def _columns(part: Any) -> dict[str, Any]:
     return {name: getattr(part, name) for name in part.__slots__}
-
-
-def book_of(document_id: int, slugs: Iterable[str]) -> Book:
-    """The named schemas with these slugs, in one query."""
-    rows = DescribedSchema.objects.filter(document_id=document_id, slug__in=list(slugs))
-    found = list(rows.values_list("slug", "name", "body"))
-    schemas = {slug: msgspec.json.decode(body).get("schema", {}) for slug, _, body in found}
-    return Book(schemas, {slug: name for slug, name, _ in found})

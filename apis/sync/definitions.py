@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from apis import definitions
 from apis.definitions import sandbox
 from apis.models import ApiVersion, Document, Operation
+from apis.reference.tasks import describe_ahead
 from apis.sources import DefinitionText, Problem, PublishedApi
 from portal.errors import PorticoError
 
@@ -79,13 +80,16 @@ def document_of(version: ApiVersion, published: PublishedApi, parsed: Parsed) ->
     document = version.document
     if document is None or document.sha256 != digest:
         document = Document.objects.defer("text").filter(version=version, sha256=digest).first()
+    text = published.definition.text
     if document is None:
-        return Document.objects.create(version=version, sha256=digest, text=published.definition.text, **said)
-    if any(getattr(document, name) != value for name, value in said.items()):
+        document = Document.objects.create(version=version, sha256=digest, text=text, **said)
+        describe_ahead(document.pk, text)
+    elif any(getattr(document, name) != value for name, value in said.items()):
         # The text is the same; it was not parsed yet, or the reader has learnt.
         for name, value in said.items():
             setattr(document, name, value)
         document.save(update_fields=list(said))
+        describe_ahead(document.pk, text)
     return document
 
 

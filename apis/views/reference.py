@@ -10,16 +10,14 @@ from django.views.decorators.vary import vary_on_headers
 
 from apis.first_call import AUTH_LABELS, auth_choices
 from apis.models import (
+    ApiVersion,
     DescribedOperation,
     DescribedSchema,
     Document,
     DocumentReference,
     Operation,
 )
-from apis.reference import lists, parts, snippets
-from apis.reference.calls import call_of
-from apis.reference.drawn import draw
-from apis.reference.merged import Book
+from apis.reference import lists, memory, parts, snippets
 from apis.reference.trees import Tree
 from apis.views.versions import OPERATIONS_A_PAGE, Shown, context_of, load, operations_like
 from portal.htmx import wants_part
@@ -79,15 +77,14 @@ def add_scopes(shown: Shown, described: Any) -> None:
 def operation(request: HttpRequest, slug: str, version: str, operation: str) -> HttpResponse:
     """One operation."""
     shown, document = _documented(request, slug, version)
-    row = get_object_or_404(DescribedOperation, document=document, slug=operation)
+    rows = DescribedOperation.objects.defer("body")
+    row = get_object_or_404(rows, document=document, slug=operation)
     add_scopes(shown, [row])
-    body = msgspec.json.decode(row.body)
-    book = parts.book_of(document.pk, body.get("needs", ()))
     context = context_of(request, shown, "reference") | {
         "operation": row,
-        "drawn": draw(body, book, "../schemas/"),
+        "drawn": memory.drawn(document, row),
         "listed": lists.beside(document.pk, row),
-        **_call(request, shown, row, body, book),
+        **_call(request, shown.version, document, row),
     }
     if wants_part(request):
         part = "snippet" if request.htmx.target == "div#snippet" else "reference"  # type: ignore[attr-defined]
@@ -102,16 +99,15 @@ def operation(request: HttpRequest, slug: str, version: str, operation: str) -> 
 
 
 def _call(
-    request: HttpRequest, shown: Shown, row: DescribedOperation, body: dict[str, Any], book: Book
+    request: HttpRequest, version: ApiVersion, document: Document, row: DescribedOperation
 ) -> dict[str, Any]:
     """The snippet, and what can be chosen about it."""
-    urls, choices = shown.version.base_urls, auth_choices(shown.version)
+    urls, choices = version.base_urls, auth_choices(version)
     environment = request.GET.get("environment", "")
     environment = environment if environment in urls else next(iter(urls), "")
     auth = request.GET.get("auth", "")
     auth = auth if auth in choices else next(iter(choices), "none")
-    shown.version.document = shown.document
-    call = call_of(shown.version, row, body, book, urls[environment], auth) if urls else None
+    call = memory.call(document, row, urls[environment], auth) if urls else None
     if call is None:
         return {"url": urls.get(environment, ""), "auth_choices": choices, "auth_labels": AUTH_LABELS}
     languages = snippets.languages(call)
@@ -137,7 +133,7 @@ def schema(request: HttpRequest, slug: str, version: str, schema: str) -> HttpRe
     shown, document = _documented(request, slug, version)
     row = get_object_or_404(DescribedSchema, document=document, slug=schema)
     body = msgspec.json.decode(row.body)
-    book = parts.book_of(document.pk, body.get("needs", ()))
+    book = memory.book_of(document.pk, body.get("needs", []))
     tree = Tree(book, "../")
     node = body.get("schema", {})
     context = context_of(request, shown, "reference") | {

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from django import template
 
-from apis.models import Api
+from apis.models import Api, Plan
 from subscriptions.models import Application, Subscription
 
 register = template.Library()
@@ -17,6 +17,17 @@ def my_subscriptions(context: template.Context, api: Api) -> list[Subscription]:
     mine = Application.objects.visible_to(context["request"].user)
     live = Subscription.objects.live().filter(api=api, application__in=mine)
     return list(live.select_related("application", "plan")[:SHOWN])
+
+
+@register.simple_tag(takes_context=True)
+def my_plans(context: template.Context, api: Api) -> list[Plan]:
+    """The plans under which the reader's applications may call this API now, the smallest first."""
+    user = context["request"].user
+    if not user.is_authenticated:
+        return []
+    mine = Application.objects.visible_to(user)
+    live = Subscription.objects.live().filter(api=api, application__in=mine, status=Subscription.Status.ACTIVE)
+    return list(Plan.objects.filter(pk__in=live.values("plan")))
 
 
 @register.simple_tag(takes_context=True)

@@ -20,6 +20,7 @@ PAGES = {
         "/apis/orders/",
         "/apis/orders/v1/",
         "/apis/orders/v2/reference/",
+        "/apis/orders/v2/reference/placeOrder/",
         "/apis/orders/v2/plans/",
         "/apis/orders/subscribe/",
         "/applications/",

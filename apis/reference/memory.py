@@ -1,0 +1,66 @@
+"""What pages of operations have in common, kept for the next reader.
+
+A Document never changes, and neither does what is drawn of it: each entry holds for as long as the process lives. Keyed
+by the text's digest; only so many are kept.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from apis.models import DescribedOperation, DescribedSchema, Document
+
+from .calls import Call, Called, call_of
+from .drawn import Drawn, draw
+from .merged import Book, Node
+
+# Of some 50 KB each.
+MOST_DRAWN = 128
+BELOW = "../schemas/"
+
+Loaded = tuple[dict[str, Any], Mapping[str, Node], Mapping[str, str]]
+
+
+def book_of(document_id: int, slugs: list[str]) -> Book:
+    """The named schemas with these slugs, in one query."""
+    rows = DescribedSchema.objects.filter(document_id=document_id, slug__in=slugs)
+    found = list(rows.values_list("slug", "name", "body"))
+    schemas = {slug: msgspec.json.decode(body).get("schema", {}) for slug, _, body in found}
+    return Book(schemas, {slug: name for slug, name, _ in found})
+
+
+def drawn(document: Document, operation: DescribedOperation) -> Drawn:
+    """The operation, drawn."""
+    return _drawn(document.sha256, document.pk, operation.slug)
+
+
+def call(document: Document, operation: DescribedOperation, base: str, auth: str) -> Call | None:
+    """The call of an operation at a base address; `auth` is key, token or none."""
+    kind = document.format.partition("-")[0]
+    called = Called(operation.method, operation.path, operation.operation_id, operation.group)
+    return _call(document.sha256, document.pk, operation.slug, called, kind, base, auth)
+
+
+@lru_cache(maxsize=16)
+def _loaded(sha256: str, document_id: int, slug: str) -> Loaded:
+    """The body of an operation and the schemas that it needs."""
+    text = DescribedOperation.objects.values_list("body", flat=True).get(document_id=document_id, slug=slug)
+    body: dict[str, Any] = msgspec.json.decode(text)
+    book = book_of(document_id, body.get("needs", []))
+    return body, book.schemas, book.names
+
+
+@lru_cache(maxsize=MOST_DRAWN)
+def _drawn(sha256: str, document_id: int, slug: str) -> Drawn:
+    body, schemas, names = _loaded(sha256, document_id, slug)
+    return draw(body, Book(schemas, names), BELOW)
+
+
+@lru_cache(maxsize=2 * MOST_DRAWN)
+def _call(
+    sha256: str, document_id: int, slug: str, called: Called, kind: str, base: str, auth: str
+) -> Call | None:
+    body, schemas, names = _loaded(sha256, document_id, slug)
+    return call_of(kind, called, body, Book(schemas, names), base, auth)
