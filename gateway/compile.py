@@ -41,6 +41,7 @@ from .snapshot import (
     check_version,
     subscription_key,
 )
+from .usage.quotas import Exhausted, Quota
 
 # A token signed a moment after its credential ended, and Envoy's allowance for clocks.
 _SLACK = dt.timedelta(seconds=60)
@@ -63,6 +64,7 @@ class Access:
     outside: Mapping[str, tuple[OutsideIssuer, ...]]
     subscriptions: Mapping[str, str]
     refusals: Mapping[str, Reason]
+    refused_until: Mapping[str, dt.datetime]
     revoked_credentials: frozenset[str]
     revoked_tokens: frozenset[str]
     tokens_not_before: Mapping[str, int]
@@ -85,6 +87,7 @@ def snapshot(catalog: Catalog, access: Access) -> Snapshot:
         plans=catalog.plans,
         subscriptions=access.subscriptions,
         refusals=access.refusals,
+        refused_until=access.refused_until,
         revoked_credentials=access.revoked_credentials,
         revoked_tokens=access.revoked_tokens,
         tokens_not_before=access.tokens_not_before,
@@ -214,17 +217,18 @@ def _lifecycle(row: ApiVersion) -> dict[str, Any]:
 def access(now: dt.datetime | None = None) -> Access:
     """Read every subscription in force, every usable key and outside client, and what is revoked while a token of it may live."""
     now = now or timezone.now()
-    allowed, refusals, ends = _subscriptions(now)
+    allowed, refusals, until, ends = _subscriptions(now)
     keys, key_ends = _keys(now)
     return Access(
         keys=keys,
         outside=outside.issuers(),
         subscriptions=allowed,
         refusals=refusals,
+        refused_until=until,
         revoked_credentials=_revoked_credentials(now),
         revoked_tokens=_revoked_tokens(now),
         tokens_not_before=_tokens_not_before(now),
-        changes_at=min([*ends, *key_ends], default=None),
+        changes_at=min([*ends, *until.values(), *key_ends], default=None),
     )
 
 
@@ -238,23 +242,38 @@ def denied(now: dt.datetime) -> tuple[Denied, dt.datetime | None]:
     return found, min([at for at in coming.values() if at], default=None)
 
 
-def _subscriptions(now: dt.datetime) -> tuple[dict[str, str], dict[str, Reason], list[dt.datetime]]:
-    """Allowed and refused subscriptions by their key, and the times at which one ends."""
+def _subscriptions(
+    now: dt.datetime,
+) -> tuple[dict[str, str], dict[str, Reason], dict[str, dt.datetime], list[dt.datetime]]:
+    """Allowed and refused subscriptions by their key, when used-up quotas begin anew, and when a subscription ends."""
     rows = Subscription.objects.filter(
         Q(expires_at__isnull=True) | Q(expires_at__gt=now),
         status__in=[*Subscription.ENFORCED, SubscriptionStatus.SUSPENDED],
         application__deleted_at__isnull=True,
     ).order_by("pk")
-    allowed, refusals, ends = {}, {}, []
-    fields = ("application__public_id", "api__slug", "plan__slug", "status", "expires_at")
-    for application, api, plan, status, expires in rows.values_list(*fields).iterator(chunk_size=10000):
+    allowed, refusals, until, ends = {}, {}, {}, []
+    exhausted = Exhausted(now)
+    names = ("application__public_id", "api__slug", "plan__slug", "status", "expires_at")
+    quota = ("application_id", "api_id", "plan__quota_requests", "plan__quota_period", "plan__time_zone")
+    for application, api, plan, status, expires, *of_quota in rows.values_list(*names, *quota).iterator(
+        chunk_size=10000
+    ):
         key = subscription_key(application, api)
         allowed[key] = plan
         if status == SubscriptionStatus.SUSPENDED:
             refusals[key] = Reason.SUSPENDED
+        elif exhausted and (end := _quota_end(exhausted, *of_quota)):
+            refusals[key], until[key] = Reason.QUOTA_EXCEEDED, end
         if expires:
             ends.append(expires)
-    return allowed, refusals, ends
+    return allowed, refusals, until, ends
+
+
+def _quota_end(
+    exhausted: Exhausted, application: int, api: int, requests: int | None, period: str, zone: str
+) -> dt.datetime | None:
+    """When the period ends whose quota is used up; None where there is no quota, or some of it left."""
+    return exhausted.until(application, api, Quota(requests, period, zone)) if requests else None
 
 
 def _keys(now: dt.datetime) -> tuple[dict[str, dict[str, KeyIdentity]], list[dt.datetime]]:

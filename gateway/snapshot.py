@@ -175,9 +175,9 @@ class Snapshot:
     """Everything the gateway enforces.
 
     `subscriptions` maps `subscription_key(application, api)` to the plan's slug; `refusals` maps the same key to the
-    reason why an existing subscription is refused. `revoked_credentials` and `revoked_tokens` (the `jti` claim) are
-    refused whatever else is true of them, and so are tokens of an application whose `iat` claim is less than what
-    `tokens_not_before` says, in seconds since 1970.
+    reason why an existing subscription is refused, and `refused_until` to when that ends by itself.
+    `revoked_credentials` and `revoked_tokens` (the `jti` claim) are refused whatever else is true of them, and so are
+    tokens of an application whose `iat` claim is less than what `tokens_not_before` says, in seconds since 1970.
     """
 
     issuer: Issuer
@@ -185,6 +185,7 @@ class Snapshot:
     plans: tuple[PlanLimits, ...] = ()
     subscriptions: Mapping[str, str] = field(default_factory=dict)
     refusals: Mapping[str, Reason] = field(default_factory=dict)
+    refused_until: Mapping[str, dt.datetime] = field(default_factory=dict)
     revoked_credentials: frozenset[str] = frozenset()
     revoked_tokens: frozenset[str] = frozenset()
     tokens_not_before: Mapping[str, int] = field(default_factory=dict)

@@ -1,10 +1,11 @@
 """Who may see which credentials."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 
 # A token may have been signed a moment after its key retired, by a process that had not heard yet.
 _SLACK = timedelta(seconds=60)
+_SEEN = """
+UPDATE {table} AS credential SET last_used_at = found.at FROM (
+  SELECT known.id, seen.at FROM unnest(%s::text[], %s::timestamptz[]) AS seen(public_id, at)
+  JOIN {table} AS known ON known.public_id = seen.public_id
+  WHERE known.last_used_at IS NULL OR known.last_used_at <= seen.at - interval '1 minute'
+  FOR UPDATE OF known SKIP LOCKED) AS found
+WHERE credential.id = found.id
+"""
 
 
 class CredentialQuerySet(models.QuerySet["Credential"]):
@@ -42,6 +51,17 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
         """Not seen in use for so many days, and at least that old."""
         since = timezone.now() - timedelta(days=days)
         return self.filter(Q(last_used_at__lt=since) | Q(last_used_at__isnull=True, created_at__lt=since))
+
+    def seen(self, times: Mapping[str, datetime]) -> None:
+        """Note when each (cred_…) was last used, to the minute: one statement, which waits for nobody's lock.
+
+        One that somebody is changing just now is noted the next time.
+        """
+        if times:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    _SEEN.format(table=self.model._meta.db_table), [list(times), list(times.values())]
+                )
 
     def visible_to(self, user: Viewer) -> Self:
         """Credentials of the person's teams' applications; an admin sees all."""

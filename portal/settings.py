@@ -83,6 +83,18 @@ GATEWAY_PROBE = {
 # How many proxies stand in front of the gateway and add their caller's address to X-Forwarded-For.
 TRUSTED_HOPS = env_int("PORTICO_TRUSTED_HOPS", 0)
 GATEWAY_DIR = Path(env_str("PORTICO_GATEWAY_DIR", str(STATE_DIR / "gateway")))
+# Envoy's access log is rotated once it is larger, in megabytes; an old file is deleted when every line of it is counted.
+ACCESS_LOG_BYTES = env_int("PORTICO_ACCESS_LOG_MB", 64) * 1024 * 1024
+# Days that counts by the minute are kept, at least 2.
+USAGE_MINUTE_DAYS = max(2, env_int("PORTICO_USAGE_MINUTE_DAYS", 3))
+# Days that counts by the hour are kept.
+USAGE_HOUR_DAYS = env_int("PORTICO_USAGE_HOUR_DAYS", 90)
+# Days that counts by the day are kept.
+USAGE_DAY_DAYS = env_int("PORTICO_USAGE_DAY_DAYS", 800)
+# Days that single refused and failed calls are kept.
+REQUEST_LOG_DAYS = env_int("PORTICO_REQUEST_LOG_DAYS", 7)
+# How many single refused and failed calls are kept at most.
+REQUEST_LOG_ROWS = env_int("PORTICO_REQUEST_LOG_ROWS", 200_000)
 # In-cluster services reached at another address: `name.namespace=host:port`, for a gateway or portal outside it.
 SERVICE_ADDRESSES = env_map("PORTICO_SERVICE_ADDRESSES")
 
@@ -417,6 +429,9 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "refresh-issuers": {"task": "keymanager.tasks.refresh_issuers", "schedule": 300.0},
     "rotate-signing-keys": {"task": "keymanager.tasks.rotate_signing_keys", "schedule": 300.0},
     "clear-failed-tries": {"task": "portal.accounts.tasks.clear_failed_tries", "schedule": 3600.0},
+    "roll-up-usage": {"task": "gateway.tasks.roll_up_usage", "schedule": 15.0},
+    "tell-quotas": {"task": "gateway.tasks.tell_quotas", "schedule": 15.0},
+    "prune-usage": {"task": "gateway.tasks.prune_usage", "schedule": 3600.0},
     "prune-receipts": {"task": "gateway.tasks.prune", "schedule": 86400.0},
     "expire-subscriptions": {"task": "subscriptions.tasks.expire_due", "schedule": 60.0},
 }

@@ -162,6 +162,8 @@ def _start(folder: Path) -> Stack:
         "PORTICO_STATE": str(folder / "state"),
         "PORTICO_CLUSTER": f"directory:{folder / 'manifests'}",
         "PORTICO_CLUSTER_NAME": "demo",
+        # Small, so that it is rotated while tests run.
+        "PORTICO_ACCESS_LOG_MB": "1",
     }
     with (folder / "up.log").open("wb") as log:
         process = subprocess.Popen(

@@ -34,6 +34,9 @@ class Plan(ObjectReference):
     burst = models.PositiveIntegerField()
     quota_requests = models.PositiveBigIntegerField(null=True)
     quota_period = models.CharField(max_length=5, choices=QuotaPeriod, blank=True)
+    time_zone = models.CharField(
+        max_length=64, default="UTC", help_text="Where the quota's periods begin at midnight: an IANA name."
+    )
     approval = models.CharField(max_length=9, choices=PlanApproval, default=PlanApproval.MANUAL)
     content_hash = models.CharField(max_length=64, blank=True)
     withdrawn_at = models.DateTimeField(null=True)

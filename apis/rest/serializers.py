@@ -77,6 +77,7 @@ class PlanSerializer(serializers.ModelSerializer[Plan]):
             "burst",
             "quota_requests",
             "quota_period",
+            "time_zone",
             "approval",
         )
         extra_kwargs = {

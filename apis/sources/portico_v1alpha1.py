@@ -6,6 +6,7 @@ with any problem publishes nothing: its last good version stays.
 
 import re
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from apis.sources.addresses import checked_url, service_url
 from apis.sources.config_maps import definition_of, only_key
@@ -299,6 +300,7 @@ def read_plan(obj: KubeObject, look_up: LookUp) -> Reading:
         burst=burst_of(spec, requests, seconds),
         quota_requests=quota_requests,
         quota_period=period,
+        time_zone=time_zone_of(quota),
         approval=spec.choice("approval", APPROVALS, "manual"),
     )
     return Reading((), report.problems) if report.problems else Reading((published,))
@@ -312,6 +314,18 @@ def limit_of(limit: Fields, periods: dict[str, str], most: int) -> tuple[int | N
         if not limit.has(name):
             limit.missing(name, "Give both requests and per.")
     return limit.number("requests", most=most), limit.choice("per", periods, "")
+
+
+def time_zone_of(quota: Fields) -> str:
+    """Where the quota's periods begin at midnight."""
+    name = quota.text("timeZone", most=64) or "UTC"
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, not a plain path, a folder
+        quota.wrong(
+            "timeZone", name, "a name of the IANA time zone database", "Write it as in Europe/Berlin."
+        )
+    return name
 
 
 def burst_of(spec: Fields, requests: int | None, seconds: str) -> int | None:
@@ -337,8 +351,7 @@ SOURCES = (
         about=About(
             publisher="Portico",
             reads="Rate, burst, quota, approval, name and description of a plan.",
-            enforced="Rate and burst.",
-            shown="The quota.",
+            enforced="Rate, burst and quota.",
         ),
     ),
     Source(

@@ -153,7 +153,10 @@ class PublishedApi:
 
 @dataclass(frozen=True, slots=True)
 class PublishedPlan:
-    """Named limits: `rate_requests` per `rate_seconds` with at most `burst` at once; None where there is no such limit."""
+    """Named limits: `rate_requests` per `rate_seconds` with at most `burst` at once; None where there is no such limit.
+
+    The quota's days, weeks and months begin at midnight in `time_zone`, an IANA name.
+    """
 
     ref: ObjectRef
     name: str
@@ -164,6 +167,7 @@ class PublishedPlan:
     burst: int | None = None
     quota_requests: int | None = None
     quota_period: str = ""
+    time_zone: str = "UTC"
     approval: str = "manual"
 
 

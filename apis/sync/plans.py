@@ -15,7 +15,7 @@ from .versions import Applied
 
 # The model always has a rate. A plan without one gets the most that a Plan can state, which no gateway process reaches.
 UNLIMITED = 1_000_000
-LIMITS = ("rate_requests", "rate_seconds", "burst", "quota_requests", "quota_period")
+LIMITS = ("rate_requests", "rate_seconds", "burst", "quota_requests", "quota_period", "time_zone")
 
 
 def rows_of(ref: ObjectRef) -> PlanQuerySet:
@@ -86,6 +86,7 @@ def _write(row: Plan, published: PublishedPlan, content_hash: str) -> None:
     row.rate_seconds = published.rate_seconds or 1
     row.burst = published.burst or row.rate_requests
     row.quota_requests, row.quota_period = published.quota_requests, published.quota_period
+    row.time_zone = published.time_zone
     row.approval = published.approval
     row.content_hash, row.withdrawn_at = content_hash, None
     row.save()

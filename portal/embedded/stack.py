@@ -163,6 +163,7 @@ def services(stack: Stack) -> list[Service]:
         ),
         Service("watch", [*manage, "watch"], forks=True),
         Service("gateway", [*manage, "gateway"], forks=True),
+        Service("usage", [*manage, "usage"], forks=True),
     ]
     if stack.env["PORTICO_DEMO"] == "1":
         listed.append(_backend(stack))

@@ -96,8 +96,8 @@ def test_services_run_without_demo_backend_outside_demo_mode(tmp_path):
     demo = stack.load({"PORTICO_STATE": str(tmp_path)})
     real = stack.load({"PORTICO_STATE": str(tmp_path), "PORTICO_DEMO": "0", "PORTICO_GATEWAY": "external"})
     names = [service.name for service in stack.services(demo)]
-    assert names == ["web", "worker", "beat", "watch", "gateway", "backend", "envoy"]
-    assert [service.name for service in stack.services(real)] == ["web", "worker", "beat", "watch", "gateway"]
+    assert names == ["web", "worker", "beat", "watch", "gateway", "usage", "backend", "envoy"]
+    assert [service.name for service in stack.services(real)] == names[:6]
 
 
 def test_up_reports_a_missing_envoy_in_one_line(tmp_path, ports, monkeypatch, capfd):

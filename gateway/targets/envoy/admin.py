@@ -111,10 +111,22 @@ def _verdict(names: dict[str, str], base: Counters, now: Counters) -> Verdict:
     return Verdict(evidence, refused)
 
 
+def reopen_logs(options: EnvoyOptions) -> None:
+    """Ask Envoy to open its access log by name again, after a rename. It does so when it next writes.
+
+    Raises GatewayUnavailable when no Envoy answers.
+    """
+    _ask(options, "POST", "/reopen_logs")
+
+
 def _get(options: EnvoyOptions, path: str) -> bytes:
+    return _ask(options, "GET", path)
+
+
+def _ask(options: EnvoyOptions, method: str, path: str) -> bytes:
     connection = _Admin(options)
     try:
-        connection.request("GET", path)
+        connection.request(method, path)
         response = connection.getresponse()
         body: Any = response.read()
     except (OSError, http.client.HTTPException) as error:

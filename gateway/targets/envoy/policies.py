@@ -1,7 +1,10 @@
 """The filters whose data changes in ordinary work, each an ECDS resource in a file of its own."""
 
+import datetime as dt
 import hashlib
 import json
+from collections.abc import Mapping
+from email.utils import format_datetime
 from typing import Any
 
 from gateway.snapshot import (
@@ -61,6 +64,8 @@ def limits_resource(snapshot: Snapshot) -> dict[str, Any]:
     """What limited keys are good for, each set of limits once. A key without any is not looked up.
 
     Limits that are not here let nobody in: their key has just come, or has just ended.
+    The filter also notes the Retry-After of those whom `subs` then refuses for a used-up quota: the notes that a filter
+    makes itself come too late for its own refusal.
     """
     every = {
         who.limits for state in snapshot.environments.values() for who in state.keys.values() if who.limits
@@ -74,7 +79,19 @@ def limits_resource(snapshot: Snapshot) -> dict[str, Any]:
         "on_match": {"matcher": looked_up},
     }
     matcher = {"matcher_list": {"matchers": [limited]}, "on_no_match": _allowed()}
-    return _extension("limits", {"@type": RBAC, "rules_stat_prefix": "limits_", "matcher": matcher})
+    config = {"@type": RBAC, "rules_stat_prefix": "limits_", "matcher": matcher}
+    if snapshot.refused_until:
+        config |= {"shadow_rules_stat_prefix": "limits_", "shadow_matcher": _ends(snapshot.refused_until)}
+    return _extension("limits", config)
+
+
+def _ends(until: Mapping[str, dt.datetime]) -> dict[str, Any]:
+    """ "application:api" -> when its quota begins anew. Decides nothing."""
+    notes = {
+        key: {"action": _action(format_datetime(end, usegmt=True), "ALLOW")}
+        for key, end in sorted(until.items())
+    }
+    return _lookup("x-portal-sub", notes, otherwise=_allowed())
 
 
 def _within(limits: KeyLimits) -> dict[str, Any]:

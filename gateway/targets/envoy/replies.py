@@ -15,7 +15,7 @@ _CEL = TYPE + "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
 class Reply:
     """One kind of refusal: `when` is a CEL expression over the response, `challenge` the WWW-Authenticate value.
 
-    `members` are more of the problem's own, in Envoy's format strings.
+    `members` are more of the problem's own, in Envoy's format strings, and so is `retry_after`, the Retry-After value.
     """
 
     when: str
@@ -25,6 +25,7 @@ class Reply:
     detail: str
     challenge: str = ""
     members: dict[str, str] = field(default_factory=dict)
+    retry_after: str = ""
 
 
 def _policy(name: str) -> str:
@@ -144,7 +145,8 @@ REPLIES = (
         Reason.QUOTA_EXCEEDED,
         429,
         "Quota used up",
-        "The plan's quota for this period is used up.",
+        "The plan's quota for this period is used up. It begins anew when retry-after says.",
+        retry_after="%DYNAMIC_METADATA(envoy.filters.http.rbac:limits_shadow_effective_policy_id)%",
     ),
     Reply(
         "response.code_details == 'local_rate_limited'",
@@ -204,6 +206,8 @@ def _mapper(reply: Reply) -> dict[str, Any]:
         mapper["status_code"] = reply.status
     if reply.challenge:
         mapper["headers_to_add"].append(_header("www-authenticate", reply.challenge))
+    if reply.retry_after:
+        mapper["headers_to_add"].append(_header("retry-after", reply.retry_after))
     return mapper
 
 

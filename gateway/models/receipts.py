@@ -14,7 +14,7 @@ from portal.accounts.models import Team, User
 from portal.ids import new_id
 from subscriptions.models import Subscription
 
-from .querysets import ReceiptQuerySet
+from ..querysets import ReceiptQuerySet
 
 
 def _receipt_id() -> str:

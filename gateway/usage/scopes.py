@@ -1,0 +1,78 @@
+"""Whose calls a usage page shows: a person's applications, the APIs that the person's teams publish, or everything."""
+
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from apis.models import Api
+from gateway.models import CallSeries
+from portal.accounts.models import User
+from portal.accounts.roles import Permission, teams_with
+from portal.errors import NotFound
+from subscriptions.models import Application, Subscription
+
+# A select of more is no help; the address takes any.
+_LISTED = 200
+APPLICATIONS, APIS = "applications", "apis"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`value` is what the address says: applications, apis, app_… or an API's slug. `by` is what its lines are."""
+
+    value: str
+    label: str
+    series: QuerySet[CallSeries]
+    subscriptions: QuerySet[Subscription]
+    by: str
+
+
+def applications_of(user: User) -> QuerySet[Application]:
+    return Application.objects.visible_to(user)
+
+
+def apis_of(user: User) -> QuerySet[Api]:
+    """Those whose calls the person may see, whoever makes them."""
+    if user.is_admin:
+        return Api.objects.all()
+    return Api.objects.filter(team_id__in=teams_with(user, Permission.REVIEW))
+
+
+def choices(user: User) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What there is to choose, in groups, for a select."""
+    applications = list(applications_of(user).order_by("name").values_list("public_id", "name")[:_LISTED])
+    apis = list(apis_of(user).order_by("name").values_list("slug", "name")[:_LISTED])
+    groups = []
+    if applications or not apis:
+        groups.append(("Applications", [(APPLICATIONS, "All applications"), *applications]))
+    if apis:
+        groups.append(("APIs", [(APIS, "All APIs"), *apis]))
+    return groups
+
+
+def scope_of(user: User, value: str) -> Scope:
+    """The one of that name; by default what the person consumes, or else publishes. Raises NotFound for what they may not see."""
+    if not value:
+        value = (
+            APIS
+            if user.is_admin or (not applications_of(user).exists() and apis_of(user).exists())
+            else APPLICATIONS
+        )
+    if value == APPLICATIONS:
+        return _of_applications(value, "All applications", applications_of(user))
+    if value == APIS:
+        series = CallSeries.objects.of_apis(user)
+        live = Subscription.objects.live().filter(api__in=apis_of(user))
+        return Scope(value, "All APIs", series, live, "api")
+    if application := applications_of(user).filter(public_id=value).first():
+        return _of_applications(value, application.name, applications_of(user).filter(pk=application.pk))
+    if api := apis_of(user).filter(slug=value).first():
+        live = Subscription.objects.live().filter(api=api)
+        return Scope(value, api.name, CallSeries.objects.filter(api=api), live, "application")
+    raise NotFound("There is no such application or API, or you may not see its calls.")
+
+
+def _of_applications(value: str, label: str, applications: QuerySet[Application]) -> Scope:
+    wanted = applications.values("pk")
+    live = Subscription.objects.live().filter(application__in=wanted)
+    return Scope(value, label, CallSeries.objects.filter(application__in=wanted), live, "api")
