@@ -167,8 +167,8 @@ class PublishedPlan:
     burst: int | None = None
     quota_requests: int | None = None
     quota_period: str = ""
-    time_zone: str = "UTC"
     approval: str = "manual"
+    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)

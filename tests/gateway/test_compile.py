@@ -124,11 +124,11 @@ def test_compile_in_few_queries(django_assert_num_queries):
         factories.KeyFactory(application=subscription.application)
     with django_assert_num_queries(3):
         compiler.catalog()
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         compiler.access()
     for _ in range(3):
         factories.ExternalClientFactory()
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         compiler.access()
 
 

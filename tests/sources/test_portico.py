@@ -314,14 +314,16 @@ def test_plan_is_read():
             description="Much.",
             rate={"requests": 600, "per": "Minute"},
             burst=50,
-            quota={"requests": 10**9, "per": "Month"},
+            quota={"requests": 10**9, "per": "Month", "timeZone": "Europe/Berlin"},
             approval="Automatic",
         )
     )
     ref = ObjectRef("test", "portico.dev/v1alpha1/Plan", "", "gold", "u-1", 3)
     assert found.problems == ()
     assert found.published == (
-        PublishedPlan(ref, "gold", "Gold", "Much.", 600, 60, 50, 10**9, "month", "automatic"),
+        PublishedPlan(
+            ref, "gold", "Gold", "Much.", 600, 60, 50, 10**9, "month", "automatic", "Europe/Berlin"
+        ),
     )
 
 
@@ -349,6 +351,9 @@ def test_plan_defaults():
         ({"burst": 5}, "spec.burst"),
         ({"quota": {"requests": 5, "per": "Minute"}}, "spec.quota.per"),
         ({"quota": []}, "spec.quota"),
+        ({"quota": {"requests": 5, "per": "Day", "timeZone": "Europe/Atlantis"}}, "spec.quota.timeZone"),
+        ({"quota": {"requests": 5, "per": "Day", "timeZone": "../../etc/passwd"}}, "spec.quota.timeZone"),
+        ({"quota": {"requests": 5, "per": "Day", "timeZone": "Europe"}}, "spec.quota.timeZone"),
         ({"approval": "automatic"}, "spec.approval"),
     ],
 )
