@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('apis', '0008_plan_time_zone'),
+        ('apis', '0009_plan_time_zone'),
         ('gateway', '0001_initial'),
         ('keymanager', '0006_device_requests'),
         ('subscriptions', '0001_initial'),
