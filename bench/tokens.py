@@ -23,6 +23,7 @@ from urllib.parse import urlparse
 
 import psycopg
 
+from bench import wrong_secrets
 from bench.harness import ROOT, Recorder, percentile
 from portal.embedded.postgres import EmbeddedPostgres
 from portal.embedded.processes import free_port
@@ -113,7 +114,9 @@ def run(recorder: Recorder) -> None:
             for server in servers.values():
                 server.measure()
         crowd = load(servers["rs256"], SECONDS, CROWD)
+        difference = abs(float(told([sys.executable, "-m", "bench.wrong_secrets"], env)))
     report(recorder, servers, crowd)
+    recorder.add("wrong_secret_t", difference, "t", goal=f"<= {wrong_secrets.LIMIT}", n=wrong_secrets.GUESSES)
 
 
 def report(recorder: Recorder, servers: dict[str, Server], crowd: list[float]) -> None:
@@ -131,10 +134,7 @@ def report(recorder: Recorder, servers: dict[str, Server], crowd: list[float]) -
 def filled(env: dict[str, str]) -> tuple[str, str]:
     """One client of an application that has five subscriptions: its id and secret."""
     manage(["manage.py", "migrate", "-v0"], env)
-    told = subprocess.run(
-        [sys.executable, "-m", "bench.tokens"], cwd=ROOT, env=env, check=True, capture_output=True, text=True
-    )
-    client_id, secret = told.stdout.split()
+    client_id, secret = told([sys.executable, "-m", "bench.tokens"], env).split()
     return client_id, secret
 
 
@@ -180,6 +180,12 @@ def oidc_provider() -> Iterator[Server]:
     process = start(command, folder, env)
     with serving(Server(port, process, client, path="/token", children=False)) as server:
         yield server
+
+
+def told(command: list[str], env: dict[str, str]) -> str:
+    """What the command prints."""
+    done = subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True)
+    return done.stdout
 
 
 def manage(command: list[str], env: dict[str, str], folder: Path = ROOT) -> None:
