@@ -113,7 +113,10 @@ def _refusals() -> str:
             reply.reason,
             f"| `{reply.reason}` | {reply.status or 'as it is'} | {reply.title}. {reply.detail} |",
         )
-    text = "The gateway's own answers are `application/problem+json` with a `reason` and a `request_id`.\n"
+    text = (
+        "The gateway's own answers are `application/problem+json` with a `reason` and a `request_id`. The header "
+        "`x-portico-reason` says the reason too, for HEAD and gRPC.\n"
+    )
     return "\n".join([NOTE, "# Refusals\n", text, *head, *seen.values(), ""])
 
 

@@ -31,7 +31,7 @@ class RevokeIssuedTokens(APIView):
     @extend_schema(
         summary="End every token that an application has got so far",
         description=(
-            "In both environments; its credentials live on and get new tokens, the first of the next second. "
+            "In both environments; its credentials live on and get new tokens, which work from the next second on. "
             "People who signed in through its clients sign in again."
         ),
         request=RevokeInput,

@@ -40,6 +40,7 @@ class Echo(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("x-powered-by", "echo")
+        self.send_header("x-portico-reason", "suspended")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":

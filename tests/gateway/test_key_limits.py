@@ -260,6 +260,7 @@ def test_log_of_a_refusal_says_who_and_why(
 
 
 def test_log_of_an_answer_has_no_reason(envoy: Gateway) -> None:
+    """The backend's own is not believed."""
     answer = envoy.envoy.call("/graph", key=KEY)
 
     assert "x-portico-reason" not in answer.headers

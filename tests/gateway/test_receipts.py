@@ -98,6 +98,21 @@ def test_hops_add_up(receipt):
     assert lines[-1].name == "Probed: let through"
 
 
+@pytest.mark.parametrize(
+    ("answered", "name"),
+    [
+        (["204", "204"], "Probed: let through"),
+        (["401 token_revoked"], "Probed: kept out"),
+        (["204", "403 key_not_for_api"], "Probed: let through and kept out"),
+    ],
+)
+def test_hops_name_what_the_probes_saw(answered, name, receipt):
+    complete(receipt)
+    receipt.probes = [{**receipt.probes[0], "answered": each} for each in answered]
+
+    assert hops.hops_of(receipt)[-1].name == name
+
+
 def test_hops_of_a_stuck_receipt(receipt):
     reach(receipt, "compiled")
     Receipt.objects.update(compiled_at=timezone.now() - timedelta(seconds=11))
