@@ -305,8 +305,8 @@ def _key_limits() -> dict[str, KeyLimits]:
     allowed = Credential.allowed_apis.through.objects.all()
     apis = allowed.filter(credential=OuterRef("pk")).order_by("api__slug").values("api__slug")
     limited = ~Q(allowed_ranges=[]) | Q(pk__in=allowed.values("credential"))
-    rows = Credential.objects.live().filter(limited).order_by()
-    rows = rows.values_list("public_id", ArraySubquery(apis), "allowed_ranges")
+    found = Credential.objects.live().filter(limited).order_by()
+    rows = found.values_list("public_id", ArraySubquery(apis), "allowed_ranges")
     return {
         credential: KeyLimits(tuple(slugs), tuple(sorted(ranges)))
         for credential, slugs, ranges in rows.iterator(chunk_size=10000)
