@@ -95,7 +95,7 @@ USAGE_DAY_DAYS = env_int("PORTICO_USAGE_DAY_DAYS", 800)
 REQUEST_LOG_DAYS = env_int("PORTICO_REQUEST_LOG_DAYS", 7)
 # How many single refused and failed calls are kept at most.
 REQUEST_LOG_ROWS = env_int("PORTICO_REQUEST_LOG_ROWS", 200_000)
-# In-cluster services reached at another address: `name.namespace=host:port`, for a gateway or portal outside it.
+# Services at another address, `name.namespace=host:port`, and hosts of outside issuers that may be private, `host=address:port`.
 SERVICE_ADDRESSES = env_map("PORTICO_SERVICE_ADDRESSES")
 
 # What Prometheus shows at /metrics as its bearer token; without one only signed-in administrators may read it.

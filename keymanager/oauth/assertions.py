@@ -145,8 +145,12 @@ def _public(algorithm: str, row: Mapping[str, Any]) -> PublicKey:
         public = ALGORITHMS[algorithm].public(row)
     except (ValueError, KeyError, TypeError):
         raise refusal from None
-    if isinstance(public, RsaPublicKey) and (
-        public.key.key_size not in _RSA_BITS or public.key.public_numbers().e != 65537
-    ):
+    if isinstance(public, RsaPublicKey) and not _counts(public):
         raise refusal
     return public
+
+
+def _counts(public: RsaPublicKey) -> bool:
+    """The gateway takes no even modulus, and where an issuer has no other key it would refuse everybody's with it."""
+    numbers = public.key.public_numbers()
+    return public.key.key_size in _RSA_BITS and numbers.e == 65537 and numbers.n % 2 == 1

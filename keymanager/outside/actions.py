@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apis.models import Environment
 from keymanager import actions as credential_actions, drafts
-from keymanager.models import Credential, CredentialKind, KeySource, TrustedIssuer
+from keymanager.models import Credential, CredentialKind, CredentialStatus, KeySource, TrustedIssuer
 from keymanager.signals import credential_changed, issuer_changed
 from portal.accounts.audit import record
 from portal.accounts.models import User
@@ -180,10 +180,7 @@ def add_client(
         Invalid: the issuer is not trusted in that environment, or no such id can be.
         Conflict: an application has this client already.
     """
-    locked = Application.objects.live().select_for_update().filter(pk=application.pk).first()
-    if locked is None:
-        raise NotFound("This application was deleted.", remedy="Its credentials ended with it.")
-    check(by, Permission.MANAGE_CREDENTIALS, locked.team)
+    locked = credential_actions.checked_application(application, by)
     issuer = _locked(issuer)
     credential = drafts.draft(
         application=locked, environment=environment, name=name, by=by, expires_at=expires_at
@@ -192,6 +189,7 @@ def add_client(
     credential.external_id = _checked_client(external_id)
     if not issuer.serves(environment):
         raise Invalid(f"{issuer} is not trusted in {environment}.", remedy="Choose another.", field="issuer")
+    _end_former(credential)
     try:
         with transaction.atomic():
             credential.save()
@@ -205,6 +203,19 @@ def add_client(
     record("credential_issued", credential, by=by, team=team, kind=kind, **told)
     credential_changed.send(sender=Credential, instance=credential, event="issued", by=by)
     return credential
+
+
+def _end_former(credential: Credential) -> None:
+    """A credential that ended by the clock, or with its application, does not keep its client from being added anew."""
+    former = Credential.objects.live().filter(
+        issuer=credential.issuer, external_id=credential.external_id, environment=credential.environment
+    )
+    for row in former.exclude(pk__in=Credential.objects.usable().values("pk")).select_related("application"):
+        row.move_to(CredentialStatus.REVOKED)
+        row.revoked_at = timezone.now()
+        row.save(update_fields=["status", "revoked_at"])
+        note = "It had ended, and its client was added anew."
+        record("credential_retired", row, by=None, team=row.application.team, note=note)
 
 
 def _checked_client(text: str) -> str:

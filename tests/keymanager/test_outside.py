@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 from jwcrypto import jwk
 
 from keymanager import actions as credential_actions, tasks, tokens
+from keymanager.algorithms import encode
 from keymanager.models import Credential, TrustedIssuer
 from keymanager.outside import actions, keys
 from portal.accounts.models import AuditEvent
@@ -18,6 +20,8 @@ from tests import factories
 from tests.keymanager.issuers import EC, RSA, OutsideServer, outside_server, public
 
 pytestmark = pytest.mark.django_db
+# A modulus of 2048 bits that is no product of two odd primes.
+EVEN = encode((2**2047 + 2).to_bytes(256))
 
 
 @pytest.fixture
@@ -165,6 +169,7 @@ def test_usable_keys_leaves_out_what_cannot_check_a_token():
         {**public(RSA)["keys"][0], "use": "enc"},
         {**public(RSA)["keys"][0], "alg": "PS256"},
         {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
+        {"kty": "RSA", "n": EVEN, "e": "AQAB"},
         {"kty": "RSA", "n": 5, "e": []},
         {"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA"},
         {},
@@ -300,6 +305,21 @@ def test_add_client_once(trust, application, consumer, stranger, admin):
 
     credential_actions.revoke(credential=credential, by=admin)
     assert add(elsewhere, issuer, stranger).usable
+
+
+def test_add_client_whose_credential_has_ended(trust, application, consumer, stranger, later):
+    """By the clock, or with its application, of which nobody could revoke it any more."""
+    issuer, soon = trust(), timezone.now() + timedelta(minutes=5)
+    expired = add(application, issuer, consumer, expires_at=soon)
+    elsewhere = factories.ApplicationFactory(team=factories.TeamFactory(slug="strangers"))
+    with time_machine.travel(later(400), tick=False):
+        orphan = add(elsewhere, issuer, stranger)
+        elsewhere.deleted_at = timezone.now()
+        elsewhere.save()
+        assert add(application, issuer, consumer).usable
+    for credential in (expired, orphan):
+        credential.refresh_from_db()
+        assert (credential.status, events(credential)[0]) == ("revoked", "credential_retired")
 
 
 @pytest.mark.parametrize(
