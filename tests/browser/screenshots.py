@@ -30,7 +30,7 @@ PAGES = {
         "/signing-keys/",
     ],
     PUBLISHER: ["/approvals/", "/publish/", "/sync/", "/apis/orders/v2/source/"],
-    ADMIN: ["/grants/", "/signing-keys/", "/components/"],
+    ADMIN: ["/grants/", "/signing-keys/", "/issuers/", "/components/"],
 }
 
 
