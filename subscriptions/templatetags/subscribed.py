@@ -26,7 +26,9 @@ def my_plans(context: template.Context, api: Api) -> list[Plan]:
     if not user.is_authenticated:
         return []
     mine = Application.objects.visible_to(user)
-    live = Subscription.objects.live().filter(api=api, application__in=mine, status=Subscription.Status.ACTIVE)
+    live = Subscription.objects.live().filter(
+        api=api, application__in=mine, status=Subscription.Status.ACTIVE
+    )
     return list(Plan.objects.filter(pk__in=live.values("plan")))
 
 
