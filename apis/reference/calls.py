@@ -11,6 +11,11 @@ from .merged import Book
 from .samples import Sampler, flat, written
 
 KEY, TOKEN = "API_KEY", "ACCESS_TOKEN"
+PROOFS = {
+    "key": [("X-API-Key", KEY)],
+    "token": [("Authorization", f"Bearer {TOKEN}")],
+    "none": [],
+}
 # RFC 9110 token: nothing else is a name of a header.
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -65,19 +70,23 @@ def call_of(
 ) -> Call | None:
     """The call, or None for what a consumer does not call over HTTP. `kind` is the language, `auth` key, token or none."""
     made = _Making(book)
-    if auth == "key":
-        made.headers["X-API-Key"] = KEY
-    elif auth == "token":
-        made.headers["Authorization"] = f"Bearer {TOKEN}"
     if operation.group == "Webhooks" and not operation.path.startswith("/"):
         return None
     makers = {"graphql": _graphql, "wsdl": _soap, "asyncapi": _message, "openapi": _http}
     if kind not in makers:
         return None
     method, path = makers[kind](operation, body, made)
-    headers = ((name, UNSEEN.sub("", value)) for name, value in made.headers.items())
-    fields = ((UNSEEN.sub("", name), UNSEEN.sub("", value), is_file) for name, value, is_file in made.fields)
-    return Call(method, base + path, tuple(headers), UNSEEN.sub("", made.body), tuple(fields))
+    headers = [*PROOFS[auth], *((name, plain(value)) for name, value in made.headers.items())]
+    fields = [(plain(name), plain(value), is_file) for name, value, is_file in made.fields]
+    return Call(method, plain(base + path), tuple(headers), plain(made.body), tuple(fields))
+
+
+def plain(text: str) -> str:
+    """Text of a definition as it may stand in a snippet. The browser puts a real key where the placeholder stands."""
+    text = UNSEEN.sub("", text)
+    while KEY in text or TOKEN in text:
+        text = text.replace(KEY, "").replace(TOKEN, "")
+    return text
 
 
 def _http(operation: Called, body: dict[str, Any], made: _Making) -> tuple[str, str]:
@@ -89,11 +98,17 @@ def _http(operation: Called, body: dict[str, Any], made: _Making) -> tuple[str, 
             given[name] = flat(made.value(parameter)) or "1"
         elif where == "query" and parameter.get("required"):
             asked.append((name, flat(made.value(parameter))))
-        elif where == "header" and parameter.get("required") and HEADER.fullmatch(name):
+        elif where == "header" and parameter.get("required") and _is_header(name):
             made.headers.setdefault(name, flat(made.value(parameter)).replace("\n", " "))
     for stated in body.get("bodies", ())[:1]:
         _send(stated, made)
     return operation.method, _path(operation.path, given) + (f"?{urlencode(asked)}" if asked else "")
+
+
+def _is_header(name: str) -> bool:
+    """Whether a call may state this header; the credential's own are ours to state."""
+    proof = {"x-api-key", "authorization"}
+    return bool(HEADER.fullmatch(name)) and name.lower() not in proof and plain(name) == name
 
 
 def _path(path: str, given: dict[str, str]) -> str:

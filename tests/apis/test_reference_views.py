@@ -6,9 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
+from drf_spectacular.generators import SchemaGenerator
 
+from apis.definitions.reference import reference_of
 from apis.models import ApiVersion, DescribedOperation, Document, DocumentReference, Operation
 from tests.apis.pages import HTMX, text
+from tests.definitions.drawing import draw_all
 
 pytestmark = pytest.mark.django_db
 ORDERS = """\
@@ -315,3 +319,20 @@ def test_asyncapi_operation_shows_its_message(client, described):
     found = page(client, "hear/?language=curl")
     assert "Message" in found
     assert "text/event-stream" in found
+
+
+# ---- real definitions -----------------------------------------------------------------------------------------------
+def test_portico_s_own_definition_is_drawn():
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    reference = reference_of(json.dumps(document, default=str))
+    assert len(reference.operations) > 40
+    assert draw_all(reference)
+
+
+@pytest.mark.parametrize("path", sorted(DEMO.rglob("*.yaml")), ids=lambda path: path.stem)
+def test_demo_definitions_are_drawn(path):
+    for manifest in yaml.safe_load_all(path.read_text()):
+        spec = manifest.get("spec", {})
+        texts = [spec.get("definition", {}).get("inline", ""), *manifest.get("data", {}).values()]
+        for definition in filter(None, texts):
+            assert draw_all(reference_of(definition))

@@ -23,7 +23,13 @@ FOCUS = """() => {
   return [it.outerHTML.slice(0, 120), shown, seen];
 }"""
 PAGES = {
-    CONSUMER: ["/", "/apis/orders/", "/apis/orders/subscribe/", "/applications/new/"],
+    CONSUMER: [
+        "/",
+        "/apis/orders/",
+        "/apis/orders/v2/reference/placeOrder/",
+        "/apis/orders/subscribe/",
+        "/applications/new/",
+    ],
     PUBLISHER: ["/approvals/", "/publish/", "/sync/"],
     "": ["/login/"],
 }

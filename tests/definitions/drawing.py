@@ -1,11 +1,13 @@
 """Draws everything of a definition, as its pages would."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from apis.definitions.reference import Reference
 from apis.reference import snippets
 from apis.reference.calls import Called, call_of
-from apis.reference.drawn import draw
+from apis.reference.drawn import Drawn, draw
 from apis.reference.merged import Book
 from apis.reference.trees import Tree
 
@@ -19,7 +21,7 @@ def draw_all(reference: Reference, *, every: int = 1) -> list[str]:
     pages = []
     for part in reference.operations[::every]:
         body = msgspec.json.decode(part.body)
-        pages.append(str(draw(body, Book(schemas, names), "../schemas/")))
+        pages.append("".join(html_of(draw(body, Book(schemas, names), "../schemas/"))))
         called = Called(part.method, part.path, part.operation_id, part.group)
         for kind in LANGUAGES:
             try_snippets(kind, called, body, Book(schemas, names))
@@ -28,6 +30,16 @@ def draw_all(reference: Reference, *, every: int = 1) -> list[str]:
         node = msgspec.json.decode(part.body).get("schema", {})
         pages += [tree.summary(node), tree.about(node), tree.fields(node)]
     return pages
+
+
+def html_of(drawn: Drawn) -> Iterator[str]:
+    """What is HTML of an operation. Templates escape the rest."""
+    yield drawn.description
+    yield from (rows for _, rows in drawn.parameters)
+    for content in (*drawn.bodies, *drawn.responses):
+        yield content.description + content.headers
+        for media in content.media:
+            yield media.summary + media.about + media.fields
 
 
 def try_snippets(kind: str, called: Called, body: dict, book: Book) -> None:
