@@ -1,7 +1,10 @@
 from rest_framework.routers import SimpleRouter
 
-from . import views
+from . import usage, views
 
 router = SimpleRouter()
 router.register("receipts", views.Receipts, basename="rest-receipts")
+router.register("usage", usage.Usage, basename="rest-usage")
+router.register("quotas", usage.Quotas, basename="rest-quotas")
+router.register("failed-calls", usage.FailedCalls, basename="rest-failed-calls")
 urlpatterns = router.urls

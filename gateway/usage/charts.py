@@ -2,13 +2,14 @@
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from .ranges import Range
+from .reports import Report
 
 # Classes of the chart series in the order of the design.
 COLOURS = ("k1", "k2", "k4", "k3", "k5")
@@ -71,12 +72,40 @@ def moment(at: dt.datetime, found: Range, *, full: bool = False) -> str:
     return f"{at:%a %-d %b, %H:%M}" if full or (at.hour == 0 and found.noun == "hour") else f"{at:%H:%M}"
 
 
+def sentence(report: Report) -> str:
+    """What the first chart says, for whoever does not see it."""
+    span = f"Calls {report.range.each}, from {moment(report.starts[0], report.range, full=True)} UTC"
+    if not report.points:
+        return f"{span}: none."
+    peaks = []
+    for name, values in report.points.items():
+        most = max(values)
+        at = moment(report.starts[values.index(most)], report.range, full=True)
+        peaks.append(f"{name} {sum(values):,} in all, most {most:,} at {at}")
+    return f"{span}: {'; '.join(peaks)}."
+
+
+def classes_sentence(report: Report) -> str:
+    """What the bars say."""
+    if not report.classes:
+        return "No answers."
+    total = sum(sum(values) for values in report.classes.values())
+    parts = [
+        f"{class_name(found)} {100 * sum(values) / total:.1f} %" for found, values in report.classes.items()
+    ]
+    return f"Answers by class: {', '.join(parts)} of {total:,}."
+
+
+def class_name(status_class: int) -> str:
+    return f"{status_class}xx" if status_class else "no answer"
+
+
 def lines(
     points: Mapping[str, Sequence[int]],
     starts: Sequence[dt.datetime],
     found: Range,
     size: Size,
-    sentence: str,
+    says: str,
 ) -> SafeString:
     """A line for each name, the first with its area filled."""
     frame = Frame(size, nice_top(_most(points.values())), len(starts) - 1)
@@ -99,11 +128,11 @@ def lines(
             )
         drawn.append(format_html('<path class="ln {}" d="M{}"/>', colour, path))
     axis = _axis(frame, starts, found, [frame.x(step) for step in range(len(starts))])
-    return _svg(size, sentence, axis, drawn)
+    return _svg(size, says, axis, drawn)
 
 
 def bars(
-    points: Mapping[int, Sequence[int]], starts: Sequence[dt.datetime], found: Range, sentence: str
+    points: Mapping[int, Sequence[int]], starts: Sequence[dt.datetime], found: Range, says: str
 ) -> SafeString:
     """A bar for each step, stacked by status class."""
     size = HALF
@@ -127,15 +156,15 @@ def bars(
                 )
                 below += value
     middles = [round(frame.x(step) + width / 2, 1) for step in range(len(starts))]
-    return _svg(size, sentence, _axis(frame, starts, found, middles), drawn)
+    return _svg(size, says, _axis(frame, starts, found, middles), drawn)
 
 
 def _stacked(points: Mapping[int, Sequence[int]], steps: int) -> list[int]:
     return [sum(values[step] for values in points.values()) for step in range(steps)]
 
 
-def _most(lists: object) -> int:
-    return max((value for values in lists for value in values), default=0)  # type: ignore[attr-defined]
+def _most(lists: Iterable[Sequence[int]]) -> int:
+    return max((value for values in lists for value in values), default=0)
 
 
 def _axis(
@@ -173,12 +202,12 @@ def _axis(
     return parts
 
 
-def _svg(size: Size, sentence: str, axis: list[SafeString], drawn: list[SafeString]) -> SafeString:
+def _svg(size: Size, says: str, axis: list[SafeString], drawn: list[SafeString]) -> SafeString:
     return format_html(
         '<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
         size.name,
         size.width,
         size.height,
-        sentence,
+        says,
         format_html_join("", "{}", ((part,) for part in (*axis, *drawn))),
     )

@@ -29,6 +29,11 @@ class Range:
         return [last - self.step * n for n in reversed(range(self.steps))]
 
     @property
+    def each(self) -> str:
+        """`an hour`: what a step is in a heading."""
+        return f"an {self.noun}" if self.noun == "hour" else f"a {self.noun}"
+
+    @property
     def length(self) -> dt.timedelta:
         return self.step * self.steps
 

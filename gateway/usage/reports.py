@@ -19,10 +19,17 @@ TOP = 10
 SHOWN_SERIES = 4
 OTHERS = "Others"
 _LATENCY = {f"bucket{n}": Sum(f"latency__{n}") for n in range(len(BUCKETS_MS) + 1)}
-_TITLES = {reply.reason: reply.title for reply in REPLIES} | {
+REASONS = {reply.reason: reply.title for reply in REPLIES} | {
     "aborted": "The caller left before an answer",
     "bad_request": "Request not understood",
 }
+
+
+def title_of(reason: str, status_class: int) -> str:
+    """Why a call got no good answer, in a few words."""
+    if reason:
+        return REASONS.get(reason, reason.replace("_", " ").capitalize())
+    return f"The API answered {status_class}xx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +71,16 @@ class Failure:
 
     @property
     def title(self) -> str:
-        if self.reason:
-            return _TITLES.get(self.reason, self.reason.replace("_", " ").capitalize())
-        return f"The API answered {self.status_class}xx"
+        return title_of(self.reason, self.status_class)
+
+    @property
+    def answer(self) -> str:
+        return f"{self.status_class}xx" if self.status_class else "none"
 
     @property
     def refused(self) -> bool:
         """Whether the gateway refused it, rather than the API failed."""
         return self.reason not in LET_THROUGH
-
-    @property
-    def pill(self) -> str:
-        return f"{self.status_class}xx" if self.status_class else "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,10 @@ class Report:
     def change_percent(self) -> int | None:
         """Against the range of the same length before; None where there were no calls."""
         return round(100 * (self.totals.calls - self.before) / self.before) if self.before else None
+
+    @property
+    def fewer_percent(self) -> int:
+        return -(self.change_percent or 0)
 
     @property
     def well_percent(self) -> float | None:

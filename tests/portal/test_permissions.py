@@ -16,7 +16,8 @@ from django.utils import timezone
 from apis import actions as apis_actions, permissions as apis_permissions
 from apis.models import Api, ApiVersion, SyncProblem
 from gateway import actions as gateway_actions
-from gateway.models import Receipt
+from gateway.models import CallSeries, FailedCall, Receipt
+from gateway.usage.scopes import scope_of
 from keymanager import actions as keymanager_actions
 from keymanager.inventory import credentials_of
 from keymanager.models import Credential, SigningKey, TrustedIssuer
@@ -28,7 +29,7 @@ from keymanager.tokens import mint_for
 from portal.accounts import actions as accounts_actions
 from portal.accounts.models import Membership, NamespaceGrant, Team, TeamRole
 from portal.accounts.roles import Permission, check
-from portal.errors import Forbidden
+from portal.errors import Forbidden, NotFound
 from subscriptions import actions as subscriptions_actions
 from subscriptions.models import Application, Subscription
 from tests import factories
@@ -425,7 +426,37 @@ def sees_receipt(of: Callable[[], Any]) -> Callable[[Any], bool]:
     return look
 
 
+def sees_calls(of: Callable[[Any], str]) -> Callable[[Any], bool]:
+    """By the name that a usage page's address has for them."""
+
+    def look(by: Any) -> bool:
+        subscription = a_subscription()
+        try:
+            scope_of(by, of(subscription))
+        except NotFound:
+            return False
+        return True
+
+    return look
+
+
+def sees_failed_call(by: Any) -> bool:
+    subscription = a_subscription()
+    series = CallSeries.objects.create(
+        digest="1", environment="production", api=subscription.api, application=subscription.application
+    )
+    FailedCall.objects.create(series=series, at=timezone.now(), status=403, took_ms=1)
+    return sees(FailedCall.objects.visible_to(by))
+
+
 GATEWAY = [
+    Row(
+        "see an application's calls",
+        sees_calls(lambda subscription: subscription.application.public_id),
+        CONSUMERS | ADMIN,
+    ),
+    Row("see an API's calls", sees_calls(lambda subscription: subscription.api.slug), PUBLISHING_TEAM | ADMIN),
+    Row("see a failed call", sees_failed_call, CONSUMERS | PUBLISHING_TEAM | ADMIN),
     Row("see a subscription's receipt", sees_receipt(a_subscription), CONSUMERS | PUBLISHING_TEAM | ADMIN),
     Row("see a credential's receipt", sees_receipt(a_client), CONSUMERS | ADMIN),
     Row("see a version's receipt", sees_receipt(lambda: version("published")), PUBLISHING_TEAM | ADMIN),
