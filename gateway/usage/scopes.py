@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from apis.models import Api
 from gateway.models import CallSeries
-from portal.accounts.models import User
+from portal.accounts.models import Viewer
 from portal.accounts.roles import Permission, teams_with
 from portal.errors import NotFound
 from subscriptions.models import Application, Subscription
@@ -27,18 +27,18 @@ class Scope:
     by: str
 
 
-def applications_of(user: User) -> QuerySet[Application]:
+def applications_of(user: Viewer) -> QuerySet[Application]:
     return Application.objects.visible_to(user)
 
 
-def apis_of(user: User) -> QuerySet[Api]:
+def apis_of(user: Viewer) -> QuerySet[Api]:
     """Those whose calls the person may see, whoever makes them."""
-    if user.is_admin:
+    if user.is_authenticated and user.is_admin:
         return Api.objects.all()
     return Api.objects.filter(team_id__in=teams_with(user, Permission.REVIEW))
 
 
-def choices(user: User) -> list[tuple[str, list[tuple[str, str]]]]:
+def choices(user: Viewer) -> list[tuple[str, list[tuple[str, str]]]]:
     """What there is to choose, in groups, for a select."""
     applications = list(applications_of(user).order_by("name").values_list("public_id", "name")[:_LISTED])
     apis = list(apis_of(user).order_by("name").values_list("slug", "name")[:_LISTED])
@@ -50,14 +50,9 @@ def choices(user: User) -> list[tuple[str, list[tuple[str, str]]]]:
     return groups
 
 
-def scope_of(user: User, value: str) -> Scope:
+def scope_of(user: Viewer, value: str) -> Scope:
     """The one of that name; by default what the person consumes, or else publishes. Raises NotFound for what they may not see."""
-    if not value:
-        value = (
-            APIS
-            if user.is_admin or (not applications_of(user).exists() and apis_of(user).exists())
-            else APPLICATIONS
-        )
+    value = value or _usual(user)
     if value == APPLICATIONS:
         return _of_applications(value, "All applications", applications_of(user))
     if value == APIS:
@@ -70,6 +65,12 @@ def scope_of(user: User, value: str) -> Scope:
         live = Subscription.objects.live().filter(api=api)
         return Scope(value, api.name, CallSeries.objects.filter(api=api), live, "application")
     raise NotFound("There is no such application or API, or you may not see its calls.")
+
+
+def _usual(user: Viewer) -> str:
+    if user.is_authenticated and user.is_admin:
+        return APIS
+    return APPLICATIONS if applications_of(user).exists() or not apis_of(user).exists() else APIS
 
 
 def _of_applications(value: str, label: str, applications: QuerySet[Application]) -> Scope:

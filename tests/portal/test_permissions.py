@@ -455,7 +455,9 @@ GATEWAY = [
         sees_calls(lambda subscription: subscription.application.public_id),
         CONSUMERS | ADMIN,
     ),
-    Row("see an API's calls", sees_calls(lambda subscription: subscription.api.slug), PUBLISHING_TEAM | ADMIN),
+    Row(
+        "see an API's calls", sees_calls(lambda subscription: subscription.api.slug), PUBLISHING_TEAM | ADMIN
+    ),
     Row("see a failed call", sees_failed_call, CONSUMERS | PUBLISHING_TEAM | ADMIN),
     Row("see a subscription's receipt", sees_receipt(a_subscription), CONSUMERS | PUBLISHING_TEAM | ADMIN),
     Row("see a credential's receipt", sees_receipt(a_client), CONSUMERS | ADMIN),
