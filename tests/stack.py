@@ -139,8 +139,15 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """Started once for the whole run. What a test makes in it stays: use names of your own."""
+    with started() as found:
+        yield found
+
+
+@contextlib.contextmanager
+def started(**own: str) -> Iterator[Stack]:
+    """One more, with environment variables of its own."""
     with tempfile.TemporaryDirectory(prefix="portico-stack-", ignore_cleanup_errors=True) as folder:
-        found = _start(Path(folder))
+        found = _start(Path(folder), **own)
         try:
             found.wait_ready()
             yield found
@@ -148,7 +155,7 @@ def stack() -> Iterator[Stack]:
             found.stop()
 
 
-def _start(folder: Path) -> Stack:
+def _start(folder: Path, **further: str) -> Stack:
     folder.chmod(0o755)  # as root where namespaces are refused, the database runs as another account
     shutil.copytree(MANIFESTS, folder / "manifests")
     inherited = {
@@ -169,7 +176,7 @@ def _start(folder: Path) -> Stack:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "up"],
             cwd=ROOT,
-            env={**inherited, **ports, **own},
+            env={**inherited, **ports, **own, **further},
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
