@@ -142,7 +142,7 @@ def test_up_serves_its_static_files_on_the_first_start(up):
     assert status(up.portal + sheet) == 200
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "beat", "watch", "gateway", "postgres"])
+@pytest.mark.parametrize("name", ["web", "worker", "beat", "watch", "gateway", "usage", "postgres"])
 def test_killed_process_is_restored_while_the_gateway_goes_on(up, name):
     with Traffic(up.gateway + OPEN_PATH) as traffic:
         up.kill(name)
