@@ -143,6 +143,7 @@ def is_file(node: dict[str, Any]) -> bool:
 
 def _graphql(operation: Called, body: dict[str, Any], made: _Making) -> tuple[str, str]:
     query, variables = query_of(operation.method, operation.path, body, made.book)
+    query = " ".join(query.split())
     made.headers["Content-Type"] = "application/json"
     sent = {"query": query} | ({"variables": variables} if variables else {})
     made.body = json.dumps(sent, indent=2, ensure_ascii=False)

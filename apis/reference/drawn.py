@@ -127,6 +127,8 @@ def _examples(stated: Any, book: Book, *, sent: bool) -> Iterator[Example]:
             yield Example(title, first["type"], _cut(written(each["value"], first["type"])))
         if not given and first["schema"]:
             value = Sampler(book, sent=sent).value(first["schema"])
+            for name in reversed(first.get("wrapped", ())):
+                value = {name: value}
             if value is not None:
                 yield Example(
                     "", first["type"], _cut(written(value, first["type"], first.get("name", "root")))

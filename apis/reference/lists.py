@@ -10,6 +10,7 @@ from apis.models import DescribedOperation
 
 # So many stand in the list together; of a larger version only the group of the page, near its operation.
 MOST_LISTED = 80
+LISTED_BEFORE = 5
 MOST_GROUPS = 60
 
 
@@ -41,8 +42,8 @@ def beside(document_id: int, current: DescribedOperation | None = None) -> Liste
     if total > MOST_LISTED:
         name = current.group if current else next((name for name, _, _ in counted), "")
         rows = rows.filter(group=name)
-        if current:
-            rows = rows.filter(position__gt=current.position - MOST_LISTED // 2)
+        if current and next((count for group, count, _ in counted if group == name), 0) > MOST_LISTED:
+            rows = rows.filter(position__gte=current.position - LISTED_BEFORE)
     shown: dict[str, list[DescribedOperation]] = {}
     for operation in rows.defer("body")[:MOST_LISTED]:
         shown.setdefault(operation.group, []).append(operation)

@@ -5,8 +5,9 @@ Everything a definition says goes through `format_html`, or is Markdown cleaned 
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
@@ -18,27 +19,50 @@ from portal.templatetags.portico import icon
 from .merged import Book, Node, kind_of
 from .words import limits, short_json, type_words, values
 
-# Fields on one page, and how far they are nested; beyond that the page of the schema has them.
+# Fields on one page, of which each schema may have some even if those before it had many, what their HTML may take
+# together, and how far they are nested; beyond that the page of the schema has them.
 MOST_ROWS = 150
+LEAST_ROWS = 25
+MOST_CHARACTERS = 25_000
 MOST_DEPTH = 5
+MOST_ALTERNATIVES = 30
+MOST_PATTERNS = 10
 SHOWN_VALUES = 12
 SHOWN_EXAMPLES = 3
-PLAIN = re.compile(r"[^*_`\[\]<>#|~\\&\n:]{0,2000}")
+PLAIN = re.compile(r"[^*_`\[\]<>#|~\\&\n]{0,2000}")
 NUMBERED = re.compile(r"\s*([-+]|\d+[.)])\s")
 
 
 @dataclass
 class Tree:
-    """Draws schemas of one page. `below` is the address that slugs of schemas follow; `rows` are still allowed."""
+    """Draws schemas of one page. `below` is the address that slugs of schemas follow.
+
+    `rows` and `characters` are what the page still has room for. What is near the top comes first.
+    """
 
     book: Book
     below: str
     rows: int = MOST_ROWS
+    characters: int = MOST_CHARACTERS
+    drawn: set[str] = field(default_factory=set)
 
     def fields(self, node: Node) -> SafeString:
-        """What is inside a schema: the fields of an object, the entries of an array, the alternatives."""
-        seen = frozenset({node["$ref"]}) if "$ref" in node else frozenset()
-        return self._inside(self.book.whole(node), seen, 0)
+        """What is inside a schema: the fields of an object, the entries of an array, the alternatives.
+
+        A named schema is drawn once: requests and answers are often alike.
+        """
+        slug = node.get("$ref", "")
+        if slug in self.drawn:
+            return SafeString('<p class="t3 xs">Its fields are those above.</p>')
+        self.drawn |= {slug} - {""}
+        self.rows = max(self.rows, LEAST_ROWS)
+        self.characters = max(self.characters, MOST_CHARACTERS // 5)
+        return self._inside(self.book.whole(node), frozenset({slug} - {""}), 0)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for anything that is folded."""
+        return self.rows <= 0 or self.characters <= 0
 
     def parameter(self, stated: dict[str, Any]) -> SafeString:
         """One parameter or header as a row."""
@@ -87,35 +111,37 @@ class Tree:
     def _rows(self, whole: Node, seen: frozenset[str], depth: int) -> Iterator[SafeString]:
         required = set(whole.get("required", ()))
         properties = whole.get("properties", {})
-        left = len(properties)
-        for name, node in properties.items():
-            if self.rows <= 0:
-                yield format_html('<li class="t3 xs">and {} more</li>', left)
-                return
-            left -= 1
+        shown = min(len(properties), max(self.rows, 0))
+        # Taken before what is inside them takes the rest.
+        self.rows -= shown
+        for position, (name, node) in enumerate(islice(properties.items(), shown)):
+            if depth and self.characters <= 0:
+                shown = position
+                break
             yield self._row(name, node, name in required, seen, depth)
-        for pattern, node in whole.get("patternProperties", {}).items():
-            if self.rows > 0:
-                yield self._row(f"/{pattern}/", node, False, seen, depth, "names that match")
+        if shown < len(properties):
+            yield format_html('<li class="t3 xs">and {} more</li>', len(properties) - shown)
+        for pattern, node in islice(whole.get("patternProperties", {}).items(), MOST_PATTERNS):
+            yield self._row(f"/{pattern}/", node, False, seen, depth, "names that match")
         more = whole.get("additionalProperties")
-        if isinstance(more, dict) and more and more.get("not") != {} and self.rows > 0:
+        if isinstance(more, dict) and more and more.get("not") != {}:
             yield self._row("*", more, False, seen, depth, "any other name")
 
     def _row(
         self, name: str, node: Node, required: bool, seen: frozenset[str], depth: int, where: str = ""
     ) -> SafeString:
-        self.rows -= 1
         whole = self.book.whole(node)
         words = type_words(node, self.book, self.below)
         parts = [format_html("{}", part) for part in (where, words, limits(whole)) if part]
-        return format_html(
-            '<li><div class="nm"><code>{}</code><span class="t3 xs">{}</span>{}</div>{}{}</li>',
+        head = format_html(
+            '<li><div class="nm"><code>{}</code><span class="t3 xs">{}</span>{}</div>{}',
             name,
             format_html_join(", ", "{}", ((part,) for part in parts)),
             _marks(whole, required),
             _said(whole),
-            self._nested(node, whole, seen, depth),
         )
+        self.characters -= len(head)
+        return format_html("{}{}</li>", head, self._nested(node, whole, seen, depth))
 
     def _nested(self, node: Node, whole: Node, seen: frozenset[str], depth: int) -> SafeString:
         """What is inside a field, folded; nothing where it leads back to what is around it, or too far."""
@@ -129,7 +155,7 @@ class Tree:
             if kind_of(whole) != "array" or not isinstance(whole.get("items"), dict):
                 break
             inner = whole["items"]
-        if depth >= MOST_DEPTH or self.rows <= 0:
+        if depth >= MOST_DEPTH or self.is_full:
             return SafeString("")
         inside = self._inside(whole, below, depth + 1)
         if not inside:
@@ -146,7 +172,8 @@ class Tree:
         for name, words in (("oneOf", "One of"), ("anyOf", "Any of")):
             if parts := whole.get(name):
                 told_apart = self._told_apart(whole)
-                rows = [self._alternative(part, seen, depth) for part in parts[:30]]
+                self.rows -= len(parts[:MOST_ALTERNATIVES])
+                rows = [self._alternative(part, seen, depth) for part in parts[:MOST_ALTERNATIVES]]
                 yield format_html(
                     '<p class="t3 xs alts">{}{}</p><ul class="params">{}</ul>',
                     words,
@@ -165,7 +192,6 @@ class Tree:
         return format_html(", told apart by <code>{}</code>{}", stated["propertyName"], listed)
 
     def _alternative(self, part: Node, seen: frozenset[str], depth: int) -> SafeString:
-        self.rows -= 1
         whole = self.book.whole(part)
         title = "" if "$ref" in part else whole.get("title", "")
         words = format_html("{}", title) if title else type_words(part, self.book, self.below)

@@ -27,6 +27,8 @@ def _plain_words(node: Node, book: Book, below: str, depth: int) -> SafeString:
         return _link(slug, book, below)
     if target := node.get("missing"):
         return format_html("unknown, its reference <code>{}</code> leads nowhere", target)
+    if node.get("cut"):
+        return SafeString("more, nested too deeply to show")
     return _typed_words(node, book, below, depth)
 
 
@@ -106,7 +108,8 @@ def _limits(node: Node) -> Iterator[str]:
     yield from _range(node.get("minLength"), node.get("maxLength"), "character")
     yield from _range(node.get("minItems"), node.get("maxItems"), "item")
     yield from _range(node.get("minProperties"), node.get("maxProperties"), "property")
-    if node.get("uniqueItems"):
+    # Some generators state it of everything.
+    if node.get("uniqueItems") and "array" in node.get("type", ("array",)):
         yield "no item twice"
     if "default" in node:
         yield f"default {short_json(node['default'])}"

@@ -147,10 +147,13 @@ class _GraphQL:
             stated = fields[operation.method, operation.path]
             met: dict[str, None] = {}
             answer = self._typed(stated.type, met)
+            wrapped = {"wrapped": ["data", operation.path]}
             body = {
                 "description": operation.description,
                 "parameters": [self._argument(each, met) for each in stated.arguments or ()],
-                "responses": [{"code": "", "media": [{"type": "", "schema": answer}]}],
+                "responses": [
+                    {"code": "", "media": [{"type": "application/json", "schema": answer, **wrapped}]}
+                ],
             }
             text = encoded({**body, "needs": self.schemas.needs(list(met))})
             self.reader.spend(1, len(text))

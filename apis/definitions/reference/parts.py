@@ -10,7 +10,7 @@ import msgspec
 from apis.definitions.reader import LONGEST_LINE, LONGEST_NAME
 
 # A stored reference of another edition is made anew.
-EDITION = 1
+EDITION = 2
 MOST_CHARACTERS = 64_000_000
 LONGEST_SLUG = 100
 NOT_IN_SLUGS = re.compile(r"[^A-Za-z0-9_.]+")
@@ -26,7 +26,7 @@ class OperationPart:
     `body` is JSON: description, parameters, bodies, responses, callbacks, security, and `needs`, the slugs of the schemas
     that its own schemas lead to, nearest first. A parameter is {name, in, required, description, deprecated, schema,
     examples}; a body or response {code, description, required, headers, media: [{type, schema, examples}]}; an example
-    {name, summary, value}. A schema is JSON Schema as `apis.definitions.reference.schemas` writes it.
+    {name, summary, value}. What is `wrapped` stands inside mappings with these names. A schema is JSON Schema as `apis.definitions.reference.schemas` writes it.
     """
 
     slug: str

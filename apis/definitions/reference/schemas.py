@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from apis.definitions.reader import LONGEST_NAME, Reader
+from apis.definitions.reader import LONGEST_NAME, MOST_SCHEMAS, Reader
 from apis.definitions.reference.parts import SchemaPart, Slugs, encoded, named, needed
 
 Node = dict[str, Any]
@@ -69,7 +69,11 @@ class Schemas:
         """Take the named schemas of a mapping at a place such as `#/components/schemas`."""
         for name, value, _ in self.reader.items(values, ()):
             step = name.replace("~", "~0").replace("/", "~1")
-            if not name.startswith("x-") and isinstance(value, dict | bool):
+            if (
+                len(self._known) < MOST_SCHEMAS
+                and not name.startswith("x-")
+                and isinstance(value, dict | bool)
+            ):
                 self._add(f"{place}/{step}", name, value)
 
     def parts(self) -> tuple[SchemaPart, ...]:
@@ -124,6 +128,8 @@ class Schemas:
             value = self.reader.pointed(target)
             if not isinstance(value, dict | bool):
                 return {"missing": target[:LONGEST_NAME]}
+            if len(self._known) >= MOST_SCHEMAS:
+                return {"cut": True}
             steps = [
                 step for step in target.split("/")[1:] if step not in STRUCTURE and not INDEX.fullmatch(step)
             ]
