@@ -133,11 +133,11 @@ def report(
         refused=_sum(rows.exclude(reason__in=LET_THROUGH), "calls"),
         received=totals[1],
         sent=totals[2],
-        points=_points(rows, name, starts),
+        points=_points(rows, by, starts),
         classes=_classes(rows, starts),
         failures=_failures(rows),
         operations=_operations(rows),
-        parties=_groups(rows, (name,), lambda key: {"name": key[0] or "Unknown"}),
+        parties=_groups(rows, (name, f"series__{by}"), lambda key: {"name": key[0] or "Unknown"}),
     )
 
 
@@ -163,17 +163,21 @@ def _buckets(row: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(int(row[name] or 0) for name in _LATENCY)
 
 
-def _points(rows: QuerySet[CallCount], name: str, starts: list[dt.datetime]) -> dict[str, list[int]]:
-    """The busiest by name, and the rest as one."""
+def _points(rows: QuerySet[CallCount], by: str, starts: list[dt.datetime]) -> dict[str, list[int]]:
+    """The busiest by name, and the rest as one. Of two with the same name the second gets a number."""
     place = {start: n for n, start in enumerate(starts)}
-    lines: dict[str, list[int]] = {}
-    for label, at, calls in rows.order_by().values_list(name, "at").annotate(n=Sum("calls")):
+    lines: dict[tuple[int, str], list[int]] = {}
+    sums = rows.order_by().values_list(f"series__{by}", f"series__{by}__name", "at").annotate(n=Sum("calls"))
+    for row, label, at, calls in sums:
         if at in place:
-            lines.setdefault(label or "Unknown", [0] * len(starts))[place[at]] += calls
-    ranked = sorted(lines, key=lambda label: (-sum(lines[label]), label))
-    kept = {label: lines[label] for label in ranked[:SHOWN_SERIES]}
+            lines.setdefault((row or 0, label or "Unknown"), [0] * len(starts))[place[at]] += calls
+    ranked = sorted(lines, key=lambda line: (-sum(lines[line]), line[1], line[0]))
+    kept: dict[str, list[int]] = {}
+    for line in ranked[:SHOWN_SERIES]:
+        label, same = line[1], sum(other[1] == line[1] for other in ranked[: ranked.index(line)])
+        kept[f"{label} ({same + 1})" if same else label] = lines[line]
     if rest := ranked[SHOWN_SERIES:]:
-        kept[OTHERS] = [sum(step) for step in zip(*(lines[label] for label in rest), strict=True)]
+        kept[OTHERS] = [sum(step) for step in zip(*(lines[line] for line in rest), strict=True)]
     return kept
 
 

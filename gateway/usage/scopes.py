@@ -26,6 +26,11 @@ class Scope:
     subscriptions: QuerySet[Subscription]
     by: str
 
+    @property
+    def own(self) -> bool:
+        """Whether the calls are of applications that the person may see, with their credentials."""
+        return self.value == APPLICATIONS or self.value.startswith("app_")
+
 
 def applications_of(user: Viewer) -> QuerySet[Application]:
     return Application.objects.visible_to(user)

@@ -151,6 +151,48 @@ def test_failed_calls_are_listed_with_reasons(client_as, consumer, calls):
     )
 
 
+def test_publisher_does_not_see_callers_credentials(client_as, publisher, consumer, calls):
+    label = calls.application.credentials.get().prefix
+    assert label in client_as(consumer).get("/usage/failed/").content.decode()
+    text = client_as(publisher).get("/usage/failed/", {"of": "orders"}).content.decode()
+    assert "Too many requests" in text
+    assert label not in text
+
+
+def test_applications_of_one_name_are_told_apart(client_as, publisher, calls, tmp_path):
+    other = factories.ApplicationFactory(
+        name=calls.application.name, team=factories.TeamFactory(slug="others")
+    )
+    tail = Tail(log_in(tmp_path))
+    append(
+        tail.log.live,
+        line(
+            application=other.public_id,
+            credential=None,
+            time=timezone.now().isoformat().replace("+00:00", "Z"),
+        ),
+    )
+    tail.step()
+    report = page_of(client_as(publisher), of="orders", range="1h").context["report"]
+    assert {name: sum(points) for name, points in report.points.items()} == {
+        "Shop <i>": 9,
+        "Shop <i> (2)": 1,
+        "Unknown": 1,
+    }
+    assert sorted(group.calls for group in report.parties) == [1, 1, 9]
+
+
+def test_pages_lead_to_their_calls(client_as, consumer, publisher, calls):
+    application, api = calls.application, calls.api
+    assert (
+        f"/usage/?of={application.public_id}"
+        in client_as(consumer).get(application.get_absolute_url()).content.decode()
+    )
+    for person, shown in ((publisher, True), (consumer, False)):
+        text = client_as(person).get(api.get_absolute_url(), follow=True).content.decode()
+        assert (f"/usage/?of={api.slug}" in text) is shown
+
+
 def test_subscription_page_shows_what_is_left(client_as, consumer, publisher, calls):
     for person in (consumer, publisher):
         text = client_as(person).get(calls.get_absolute_url()).content.decode()
