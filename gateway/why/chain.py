@@ -1,0 +1,311 @@
+"""The gateway's chain of checks, link by link: what holds now, what does not, and what to do about it.
+
+The order is that of the gateway's filters, so the first link that does not hold is the one that refuses. What only the
+gateway knows (the rate, the caller's address) is said as such, never guessed.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.utils import timezone
+
+from apis.models import Publication
+from gateway.models import FailedCall, QuotaUse
+from gateway.snapshot import Reason
+from gateway.usage.quotas import Quota
+from keymanager.models import Credential, CredentialKind
+from keymanager.tokens import is_revoked
+from portal.accounts.models import Viewer
+from subscriptions.models import Subscription, SubscriptionStatus
+
+from .subject import Subject, has_operations, sends_token
+
+OK, BAD, IDLE = "ok", "bad", "idle"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One check. `after`: not reached, because one before it refused."""
+
+    name: str
+    state: str
+    text: str
+    reason: str = ""
+    remedy: str = ""
+    after: bool = False
+
+
+def ok(text: str) -> Link:
+    return Link("", OK, text)
+
+
+def bad(reason: str, text: str, remedy: str) -> Link:
+    return Link("", BAD, text, reason, remedy)
+
+
+def unknown(text: str) -> Link:
+    return Link("", IDLE, text)
+
+
+def links_of(subject: Subject, by: Viewer) -> list[Link]:
+    """Every check as it stands now; from the first one that refuses on they are `after`, which no call reaches."""
+    found: list[Link] = []
+    for name, check in CHECKS:
+        refused = any(link.state == BAD for link in found)
+        link = unknown("Not reached.") if refused else check(subject, by)
+        found.append(Link(name, link.state, link.text, link.reason, link.remedy, after=refused))
+    return found
+
+
+def _address(subject: Subject, by: Viewer) -> Link:
+    version = subject.version
+    if version is None:
+        if not subject.called:
+            return unknown("No call was given: every API that it is subscribed to counts.")
+        return bad(
+            Reason.UNKNOWN_PATH,
+            f"No API that you may see serves {subject.path or 'this path'}.",
+            "Compare it with the base URL on the API’s page.",
+        )
+    if version.status == Publication.BLOCKED:
+        return bad(
+            Reason.BLOCKED_API,
+            f"{version} is blocked by its publisher.",
+            "Ask its team, which the API’s page names.",
+        )
+    if not version.served or version.withdrawn_at or subject.environment not in version.upstreams:
+        return bad(
+            Reason.UNKNOWN_PATH,
+            f"{version} is not served in {subject.environment}.",
+            "Its page names the environments and versions that are.",
+        )
+    if subject.operation is None and has_operations(version):
+        return bad(
+            Reason.UNKNOWN_PATH,
+            f"{version} has no operation {subject.method} {subject.path.removeprefix(version.base_path) or '/'}.",
+            "Its Reference lists methods and paths.",
+        )
+    return ok(f"{version}, {subject.operation or 'any path'}, {subject.environment}.")
+
+
+def _credential(subject: Subject, by: Viewer) -> Link:
+    version = subject.version
+    if version and version.security.get("public"):
+        return ok("This API asks for none.")
+    if not subject.proof:
+        return bad(
+            Reason.NOT_AUTHENTICATED,
+            "None was sent.",
+            "Send a token as Authorization: Bearer, or a key as x-api-key.",
+        )
+    if version and subject.credential:
+        wanted = "oauth2" if sends_token(subject.credential) else "api_key"
+        if not version.security.get(wanted):
+            other = "an API key" if wanted == "oauth2" else "an access token"
+            return bad(
+                Reason.NOT_AUTHENTICATED, f"{version} does not take this kind.", f"Use {other} instead."
+            )
+    return ok("One was sent.")
+
+
+def _identity(subject: Subject, by: Viewer) -> Link:
+    if subject.refused == Reason.KEY_UNKNOWN:
+        return bad(
+            Reason.KEY_UNKNOWN,
+            "No API key is like this one.",
+            "Copy it whole: a double click selects all of it. A lost key cannot be shown again; create another.",
+        )
+    if subject.refused == Reason.TOKEN_INVALID:
+        return bad(
+            Reason.TOKEN_INVALID,
+            "The token was not signed by this portal, or was altered.",
+            f"Get one from {settings.ISSUER}/token/. One of an outside issuer can only be checked by a call.",
+        )
+    if subject.refused == Reason.TOKEN_EXPIRED:
+        at = datetime.fromtimestamp(subject.claims["exp"], tz=UTC)
+        return bad(
+            Reason.TOKEN_EXPIRED,
+            f"The token ended at {at:%H:%M:%S} UTC on {at:%d %b %Y}.",
+            "Get another from the token endpoint.",
+        )
+    credential = subject.credential
+    if credential is None:
+        return unknown("The gateway logged nobody for this call.")
+    if credential.environment != subject.environment:
+        reason = Reason.WRONG_AUDIENCE if sends_token(credential) else Reason.KEY_UNKNOWN
+        return bad(
+            reason,
+            f"{credential} is of {credential.environment}, the address of {subject.environment}.",
+            f"Use a credential of {subject.environment}, or the address of {credential.environment}.",
+        )
+    if _is_for_others(subject):
+        return bad(
+            Reason.WRONG_AUDIENCE,
+            "The token was asked for other APIs (resource, RFC 8707).",
+            "Ask for one with this API’s base URL as resource, or with none.",
+        )
+    return ok(f"{credential}, {credential.get_kind_display()} of {subject.application}.")
+
+
+def _is_for_others(subject: Subject) -> bool:
+    slugs = subject.claims.get("subs") if subject.claims.get("subs_only") else None
+    return bool(slugs is not None and subject.version and subject.version.api.slug not in slugs)
+
+
+def _revocation(subject: Subject, by: Viewer) -> Link:
+    credential = subject.credential
+    if credential is None:
+        return unknown("Nothing to look up.")
+    if not credential.usable:
+        is_key = credential.kind == CredentialKind.API_KEY
+        return bad(
+            Reason.KEY_UNKNOWN if is_key else Reason.TOKEN_REVOKED,
+            f"{credential} {_ended(credential)}",
+            "Use another credential of the application, or create one.",
+        )
+    if subject.claims and is_revoked(subject.claims):
+        return bad(
+            Reason.TOKEN_REVOKED, "This token was revoked.", "Get another from the token endpoint."
+        )
+    return ok("Neither it nor its token was revoked.")
+
+
+def _ended(credential: Credential) -> str:
+    if credential.revoked_at:
+        return f"was revoked at {credential.revoked_at:%H:%M:%S} UTC on {credential.revoked_at:%d %b %Y}."
+    if credential.expired and credential.expires_at:
+        return f"expired on {credential.expires_at:%d %b %Y}."
+    return "was rotated, and its overlap is over."
+
+
+def _limits(subject: Subject, by: Viewer) -> Link:
+    credential = subject.credential
+    if credential is None or credential.kind != CredentialKind.API_KEY:
+        return ok("Only API keys have them.")
+    apis = [api.slug for api in credential.allowed_apis.all()]
+    if apis and subject.version and subject.version.api.slug not in apis:
+        return bad(
+            Reason.KEY_NOT_FOR_API,
+            f"The key is for {', '.join(apis)} only.",
+            "Use another key of the application, or create one for this API.",
+        )
+    if credential.allowed_ranges:
+        return unknown(f"Good from {', '.join(credential.allowed_ranges)} only; the gateway knows the address.")
+    return ok("The key has none.")
+
+
+def _subscription(subject: Subject, by: Viewer) -> Link:
+    application, version = subject.application, subject.version
+    if version and version.security.get("public"):
+        return ok("This API asks for none.")
+    if application is None or version is None:
+        return unknown("Nothing to look up.")
+    row = _newest(subject)
+    if row is None:
+        return bad(
+            Reason.NOT_SUBSCRIBED,
+            f"{application} has never subscribed to {version.api}.",
+            "Subscribe on the API’s page.",
+        )
+    if row.status == SubscriptionStatus.SUSPENDED:
+        return bad(
+            Reason.SUSPENDED, "The publisher has suspended it.", "The subscription’s page says why, and by whom."
+        )
+    ended = row.expires_at is not None and row.expires_at <= timezone.now()
+    if row.status not in Subscription.ENFORCED or ended:
+        state = "expired" if ended else row.get_status_display().lower()
+        waits = row.status == SubscriptionStatus.PENDING
+        return bad(
+            Reason.NOT_SUBSCRIBED,
+            f"The subscription of {application} is {state}.",
+            "Its publisher has to approve it first." if waits else "Subscribe again on the API’s page.",
+        )
+    return ok(f"{application} is subscribed under {row.plan}.")
+
+
+def _newest(subject: Subject) -> Subscription | None:
+    """The live one, else the last one."""
+    if subject.application is None or subject.version is None:
+        return None
+    rows = Subscription.objects.filter(application=subject.application, api=subject.version.api)
+    rows = rows.select_related("plan").order_by("-created_at", "-id")
+    return rows.live().first() or rows.first()
+
+
+def _quota(subject: Subject, by: Viewer) -> Link:
+    row = _newest(subject)
+    quota = Quota.of(row.plan) if row else None
+    if row is None or quota is None:
+        return ok("There is none.")
+    now = timezone.now()
+    starts, ends = quota.span(now)
+    use = QuotaUse.objects.filter(
+        application=row.application, api=row.api, period=quota.period, starts_at=starts
+    ).first()
+    used = use.used if use else 0
+    if used >= quota.requests:
+        return bad(
+            Reason.QUOTA_EXCEEDED,
+            f"{used:,} of {quota.requests:,} calls of this {quota.period} are used.",
+            f"It begins anew on {ends:%d %b at %H:%M} UTC; a larger plan counts at once.",
+        )
+    return ok(f"{used:,} of {quota.requests:,} calls of this {quota.period} are used.")
+
+
+def _scopes(subject: Subject, by: Viewer) -> Link:
+    operation = subject.operation
+    if operation is None or not operation.scopes:
+        return ok("The operation needs none.")
+    if subject.credential and not sends_token(subject.credential):
+        return ok("API keys are not asked for scopes.")
+    needed = " ".join(operation.scopes)
+    if not subject.claims:
+        return unknown(f"The token must have {needed}; paste it to see whether it has.")
+    missing = [scope for scope in operation.scopes if scope not in subject.claims.get("scope", "").split()]
+    if missing:
+        return bad(
+            Reason.SCOPE_MISSING,
+            f"The token lacks {' '.join(missing)}.",
+            f"Ask the token endpoint for scope={needed}.",
+        )
+    return ok(f"The token has {needed}.")
+
+
+def _rate(subject: Subject, by: Viewer) -> Link:
+    row = _newest(subject)
+    if row is None:
+        return unknown("Nothing to look up.")
+    return unknown(f"{row.plan.rate_text} under {row.plan}; the gateway alone counts them, and its answers say what is left.")
+
+
+CHECKS: tuple[tuple[str, Callable[[Subject, Viewer], Link]], ...] = (
+    ("Address", _address),
+    ("Credential", _credential),
+    ("Identity", _identity),
+    ("Revocation", _revocation),
+    ("Limits of the key", _limits),
+    ("Subscription", _subscription),
+    ("Quota", _quota),
+    ("Scopes", _scopes),
+    ("Rate", _rate),
+)
+# The check that a recorded refusal comes from.
+REFUSED_BY = {
+    "Address": {Reason.UNKNOWN_PATH, Reason.BLOCKED_API},
+    "Credential": {Reason.NOT_AUTHENTICATED},
+    "Identity": {
+        Reason.KEY_UNKNOWN,
+        Reason.TOKEN_INVALID,
+        Reason.TOKEN_EXPIRED,
+        Reason.WRONG_AUDIENCE,
+        Reason.CLIENT_UNKNOWN,
+    },
+    "Revocation": {Reason.TOKEN_REVOKED},
+    "Limits of the key": {Reason.KEY_NOT_FOR_API, Reason.ADDRESS_NOT_ALLOWED},
+    "Subscription": {Reason.NOT_SUBSCRIBED, Reason.SUSPENDED},
+    "Quota": {Reason.QUOTA_EXCEEDED},
+    "Scopes": {Reason.SCOPE_MISSING},
+    "Rate": {Reason.PLAN_RATE},
+}
