@@ -1,12 +1,13 @@
 from django.urls import path
 
-from . import usage_views, views
+from .views import receipts, usage, why
 
 app_name = "gateway"
 urlpatterns = [
-    path("usage/", usage_views.usage, name="usage"),
-    path("usage/calls.csv", usage_views.export, name="usage-csv"),
-    path("usage/failed/", usage_views.failed_calls, name="failed-calls"),
-    path("receipts/<str:public_id>/", views.receipt, name="receipt"),
-    path("receipts/<str:public_id>/probe/", views.probe_again, name="probe-again"),
+    path("usage/", usage.usage, name="usage"),
+    path("usage/calls.csv", usage.export, name="usage-csv"),
+    path("usage/failed/", usage.failed_calls, name="failed-calls"),
+    path("why/", why.why, name="why"),
+    path("receipts/<str:public_id>/", receipts.receipt, name="receipt"),
+    path("receipts/<str:public_id>/probe/", receipts.probe_again, name="probe-again"),
 ]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from apis.models import ApiVersion
 from gateway.models import FailedCall
 from gateway.targets.envoy.replies import REPLIES
 from portal.accounts.models import Viewer
@@ -52,6 +53,8 @@ def _of_pasted(subject: Subject, by: Viewer) -> Answer:
 def _of_request(asked: Asked, by: Viewer) -> Answer:
     call = _call(asked.request_id, by)
     subject = of_call(call)
+    if subject.version and not ApiVersion.objects.visible_to(by).filter(pk=subject.version.pk).exists():
+        subject.version = subject.operation = None
     current = links_of(subject, by)
     refuser = next((name for name, reasons in REFUSED_BY.items() if call.reason in reasons), _API)
     links = _as_it_was(current, refuser, call)
@@ -62,7 +65,7 @@ def _of_request(asked: Asked, by: Viewer) -> Answer:
         links=links,
         reason=call.reason,
         remedy=refused.remedy,
-        now=_now(current) if refuser != _API else "",
+        now="" if refuser in (_API, "Credential") else _now(current),
         call=call,
         subject=subject,
     )

@@ -13,7 +13,7 @@ from portal.errors import Invalid
 
 MAX_CHARACTERS = 16_384
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
+_REQUEST_ID = re.compile(r"[0-9A-Za-z._:-]{8,64}")
 _BEGINNING = re.compile(r"(?:ptk_live|ptk_test)_[0-9A-Za-z]{4}|cred_[0-9a-z]{6,}")
 _HEADERS, _METHODS = ("-H", "--header"), ("-X", "--request")
 _BODIES = ("-d", "--data", "--data-raw", "--data-binary", "--data-urlencode", "--json", "-F", "--form")
@@ -72,23 +72,20 @@ def _curl(text: str) -> Asked:
         raise Invalid(
             "The curl line is not whole: a quote is left open.", remedy="Paste all of it.", field="ask"
         ) from error
-    method, url, token, key = "", "", "", ""
+    method, url, headers = "", "", {}
     for option, value in _pairs(words):
-        name, _, rest = value.partition(":")
-        if option in _HEADERS and name.strip().lower() == "authorization":
-            token = re.sub(r"(?i)^bearer\s+", "", rest.strip())
-        elif option in _HEADERS and name.strip().lower() == "x-api-key":
-            key = rest.strip()
+        if option in _HEADERS:
+            name, _, rest = value.partition(":")
+            headers[name.strip().lower()] = rest.strip()
         elif option == "--oauth2-bearer":
-            token = value
+            headers["authorization"] = value
         elif option in _METHODS:
             method = value.upper()
-        elif option in _BODIES:
-            method = method or "POST"
-        elif option in ("-I", "--head"):
-            method = "HEAD"
+        elif option in ("-I", "--head", *_BODIES):
+            method = method or ("HEAD" if option in ("-I", "--head") else "POST")
         elif option in ("", "--url") and re.match(r"https?://", value):
             url = url or value
+    key, token = headers.get("x-api-key", ""), re.sub(r"(?i)^bearer\s+", "", headers.get("authorization", ""))
     if not url:
         raise Invalid("The curl line has no address.", remedy="Paste all of it, with https://…", field="ask")
     # As the gateway does: a key counts before a token.

@@ -4,7 +4,7 @@ The order is that of the gateway's filters, so the first link that does not hold
 gateway knows (the rate, the caller's address) is said as such, never guessed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from apis.models import Publication
-from gateway.models import FailedCall, QuotaUse
+from gateway.models import QuotaUse
 from gateway.snapshot import Reason
 from gateway.usage.quotas import Quota
 from keymanager.models import Credential, CredentialKind
@@ -111,25 +111,8 @@ def _credential(subject: Subject, by: Viewer) -> Link:
 
 
 def _identity(subject: Subject, by: Viewer) -> Link:
-    if subject.refused == Reason.KEY_UNKNOWN:
-        return bad(
-            Reason.KEY_UNKNOWN,
-            "No API key is like this one.",
-            "Copy it whole: a double click selects all of it. A lost key cannot be shown again; create another.",
-        )
-    if subject.refused == Reason.TOKEN_INVALID:
-        return bad(
-            Reason.TOKEN_INVALID,
-            "The token was not signed by this portal, or was altered.",
-            f"Get one from {settings.ISSUER}/token/. One of an outside issuer can only be checked by a call.",
-        )
-    if subject.refused == Reason.TOKEN_EXPIRED:
-        at = datetime.fromtimestamp(subject.claims["exp"], tz=UTC)
-        return bad(
-            Reason.TOKEN_EXPIRED,
-            f"The token ended at {at:%H:%M:%S} UTC on {at:%d %b %Y}.",
-            "Get another from the token endpoint.",
-        )
+    if subject.refused:
+        return _unproven(subject)
     credential = subject.credential
     if credential is None:
         return unknown("The gateway logged nobody for this call.")
@@ -149,6 +132,19 @@ def _identity(subject: Subject, by: Viewer) -> Link:
     return ok(f"{credential}, {credential.get_kind_display()} of {subject.application}.")
 
 
+def _unproven(subject: Subject) -> Link:
+    if subject.refused == Reason.KEY_UNKNOWN:
+        text = "No API key is like this one."
+        remedy = "Copy it whole: a double click selects all of it. A lost key cannot be shown again; create another."
+        return bad(Reason.KEY_UNKNOWN, text, remedy)
+    if subject.refused == Reason.TOKEN_EXPIRED:
+        at = datetime.fromtimestamp(subject.claims["exp"], tz=UTC)
+        text = f"The token ended at {at:%H:%M:%S} UTC on {at:%d %b %Y}."
+        return bad(Reason.TOKEN_EXPIRED, text, "Get another from the token endpoint.")
+    remedy = f"Get one from {settings.ISSUER}/token/. One of an outside issuer can only be checked by a call."
+    return bad(Reason.TOKEN_INVALID, "The token was not signed by this portal, or was altered.", remedy)
+
+
 def _is_for_others(subject: Subject) -> bool:
     slugs = subject.claims.get("subs") if subject.claims.get("subs_only") else None
     return bool(slugs is not None and subject.version and subject.version.api.slug not in slugs)
@@ -166,9 +162,7 @@ def _revocation(subject: Subject, by: Viewer) -> Link:
             "Use another credential of the application, or create one.",
         )
     if subject.claims and is_revoked(subject.claims):
-        return bad(
-            Reason.TOKEN_REVOKED, "This token was revoked.", "Get another from the token endpoint."
-        )
+        return bad(Reason.TOKEN_REVOKED, "This token was revoked.", "Get another from the token endpoint.")
     return ok("Neither it nor its token was revoked.")
 
 
@@ -192,7 +186,9 @@ def _limits(subject: Subject, by: Viewer) -> Link:
             "Use another key of the application, or create one for this API.",
         )
     if credential.allowed_ranges:
-        return unknown(f"Good from {', '.join(credential.allowed_ranges)} only; the gateway knows the address.")
+        return unknown(
+            f"Good from {', '.join(credential.allowed_ranges)} only; the gateway knows the address."
+        )
     return ok("The key has none.")
 
 
@@ -211,7 +207,9 @@ def _subscription(subject: Subject, by: Viewer) -> Link:
         )
     if row.status == SubscriptionStatus.SUSPENDED:
         return bad(
-            Reason.SUSPENDED, "The publisher has suspended it.", "The subscription’s page says why, and by whom."
+            Reason.SUSPENDED,
+            "The publisher has suspended it.",
+            "The subscription’s page says why, and by whom.",
         )
     ended = row.expires_at is not None and row.expires_at <= timezone.now()
     if row.status not in Subscription.ENFORCED or ended:
@@ -277,7 +275,9 @@ def _rate(subject: Subject, by: Viewer) -> Link:
     row = _newest(subject)
     if row is None:
         return unknown("Nothing to look up.")
-    return unknown(f"{row.plan.rate_text} under {row.plan}; the gateway alone counts them, and its answers say what is left.")
+    return unknown(
+        f"{row.plan.rate_text} under {row.plan}; the gateway alone counts them, and its answers say what is left."
+    )
 
 
 CHECKS: tuple[tuple[str, Callable[[Subject, Viewer], Link]], ...] = (

@@ -15,12 +15,12 @@ from portal.accounts.people import person
 from portal.htmx import wants_part
 from portal.listing import page_of, pager
 
-from .models import FailedCall, LogPosition
-from .usage import charts, reports
-from .usage.quotas import standings
-from .usage.ranges import RANGES, range_of
-from .usage.reports import Report
-from .usage.scopes import Scope, choices, scope_of
+from ..models import FailedCall, LogPosition
+from ..usage import charts, reports
+from ..usage.quotas import standings
+from ..usage.ranges import RANGES, range_of
+from ..usage.reports import Report
+from ..usage.scopes import Scope, choices, scope_of
 
 QUOTAS_SHOWN = 20
 

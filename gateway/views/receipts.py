@@ -8,9 +8,9 @@ from django.views.decorators.http import require_POST
 from portal.accounts.people import person
 from portal.htmx import wants_part
 
-from . import actions
-from .models import Receipt
-from .templatetags.receipts import receipt_context
+from .. import actions
+from ..models import Receipt
+from ..templatetags.receipts import receipt_context
 
 
 @login_required

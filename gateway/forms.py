@@ -1,0 +1,24 @@
+from django import forms
+
+from .why.asked import MAX_CHARACTERS
+
+
+class WhyForm(forms.Form):
+    ask = forms.CharField(
+        max_length=MAX_CHARACTERS,
+        label="What was refused?",
+        help_text="A request id, a curl line, an access token, an API key, or the beginning of a key. It is not kept.",
+        widget=forms.Textarea(
+            attrs={
+                "rows": 5,
+                "class": "in m",
+                "spellcheck": "false",
+                "autocomplete": "off",
+                "autofocus": True,
+            }
+        ),
+    )
+
+    def forget(self) -> None:
+        """Show again what is wrong, and not what was pasted: it may be a secret."""
+        self.data = {}
