@@ -68,6 +68,21 @@ class Drawn:
     docs: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class DrawnSchema:
+    """A named schema: its type in words, what is said of it, and its fields."""
+
+    summary: SafeString
+    about: SafeString
+    fields: SafeString
+
+
+def draw_schema(node: Node, book: Book, below: str) -> DrawnSchema:
+    """A schema by itself; `below` is the address that slugs of schemas follow."""
+    tree = Tree(book, below)
+    return DrawnSchema(tree.summary(node), tree.about(node), tree.fields(node))
+
+
 def draw(body: Mapping[str, Any], book: Book, below: str) -> Drawn:
     """The operation of a stored `body`; `below` is the address that slugs of schemas follow."""
     tree = Tree(book, below)

@@ -13,7 +13,7 @@ import msgspec
 from apis.models import DescribedOperation, DescribedSchema, Document
 
 from .calls import Call, Called, call_of
-from .drawn import Drawn, draw
+from .drawn import Drawn, DrawnSchema, draw, draw_schema
 from .merged import Book, Node
 
 # Of some 50 KB each.
@@ -36,6 +36,11 @@ def drawn(document: Document, operation: DescribedOperation) -> Drawn:
     return _drawn(document.sha256, document.pk, operation.slug)
 
 
+def drawn_schema(document: Document, slug: str) -> DrawnSchema:
+    """A named schema, drawn."""
+    return _drawn_schema(document.sha256, document.pk, slug)
+
+
 def call(document: Document, operation: DescribedOperation, base: str, auth: str) -> Call | None:
     """The call of an operation at a base address; `auth` is key, token or none."""
     kind = document.format.partition("-")[0]
@@ -56,6 +61,13 @@ def _loaded(sha256: str, document_id: int, slug: str) -> Loaded:
 def _drawn(sha256: str, document_id: int, slug: str) -> Drawn:
     body, schemas, names = _loaded(sha256, document_id, slug)
     return draw(body, Book(schemas, names), BELOW)
+
+
+@lru_cache(maxsize=MOST_DRAWN)
+def _drawn_schema(sha256: str, document_id: int, slug: str) -> DrawnSchema:
+    text = DescribedSchema.objects.values_list("body", flat=True).get(document_id=document_id, slug=slug)
+    body = msgspec.json.decode(text)
+    return draw_schema(body.get("schema", {}), book_of(document_id, body.get("needs", [])), "../")
 
 
 @lru_cache(maxsize=2 * MOST_DRAWN)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -18,7 +17,6 @@ from apis.models import (
     Operation,
 )
 from apis.reference import lists, memory, parts, snippets
-from apis.reference.trees import Tree
 from apis.views.versions import OPERATIONS_A_PAGE, Shown, context_of, load, operations_like
 from portal.htmx import wants_part
 from portal.listing import page_of, pager
@@ -129,18 +127,12 @@ def _call(
 @require_safe
 @vary_on_headers("HX-Request")
 def schema(request: HttpRequest, slug: str, version: str, schema: str) -> HttpResponse:
-    """One named schema, and the operations that its page was reached from by the back button."""
+    """One named schema, type or message."""
     shown, document = _documented(request, slug, version)
-    row = get_object_or_404(DescribedSchema, document=document, slug=schema)
-    body = msgspec.json.decode(row.body)
-    book = memory.book_of(document.pk, body.get("needs", []))
-    tree = Tree(book, "../")
-    node = body.get("schema", {})
+    row = get_object_or_404(DescribedSchema.objects.defer("body"), document=document, slug=schema)
     context = context_of(request, shown, "reference") | {
         "schema": row,
-        "summary": tree.summary(node),
-        "about": tree.about(node),
-        "fields": tree.fields(node),
+        "drawn": memory.drawn_schema(document, row.slug),
         "listed": lists.beside(document.pk),
     }
     template = "apis/schema.html#reference" if wants_part(request) else "apis/schema.html"

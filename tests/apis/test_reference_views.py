@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from drf_spectacular.generators import SchemaGenerator
 from apis.definitions.reference import reference_of
 from apis.models import ApiVersion, DescribedOperation, Document, DocumentReference, Operation
 from tests.apis.pages import HTMX, text
+from tests.apis.shop import OPENAPI as SMALL
 from tests.definitions.drawing import draw_all
 
 pytestmark = pytest.mark.django_db
@@ -243,6 +245,18 @@ def test_parts_of_another_edition_are_made_anew(client, described):
     assert DocumentReference.objects.get().document_id == version.document_id
 
 
+def test_parts_of_a_large_definition_are_made_ahead(shop, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        shop.api(definition={"inline": f"{SMALL}# {'x' * 200_000}"})
+    assert DescribedOperation.objects.count() == 2
+
+
+def test_parts_of_a_small_definition_wait_for_a_reader(shop, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        shop.api()
+    assert not DescribedOperation.objects.exists()
+
+
 def test_parts_that_cannot_be_made_are_explained(client, described):
     described("openapi: 3.0.0\npaths: [")
     assert "cannot be drawn here" in page(client)
@@ -274,9 +288,11 @@ def test_query_count_does_not_grow(client, described, django_assert_max_num_quer
         found = page(client, "get155/")
     assert len(found.encode()) < 100_000
     assert "All 10 of" not in found
+    # These lead to another page, not to another operation in the place of this one.
+    assert re.search(r'\?group=Group%203"\s+hx-boost="false"', found)
     with django_assert_max_num_queries(13):
         page(client)
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         page(client, "schemas/T7/")
 
 

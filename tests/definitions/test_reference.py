@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from apis.definitions import sandbox
 from apis.definitions.reference import Reference, reference_of
 from portal.errors import Invalid
 
@@ -155,6 +156,18 @@ def test_openapi_references_that_multiply_are_refused():
     )
     with pytest.raises(Invalid, match="references are followed"):
         reference_of(text)
+
+
+def test_reference_is_the_same_from_the_sandbox():
+    assert sandbox.reference(OPENAPI) == reference_of(OPENAPI)
+    with pytest.raises(Invalid):
+        sandbox.reference("nothing")
+
+
+def test_openapi_has_so_many_schemas_at_most():
+    schemas = {f"S{n}": {"$ref": f"#/components/schemas/S{n + 1}/x"} for n in range(10_050)}
+    text = json.dumps({"openapi": "3.0.0", "paths": {}, "components": {"schemas": schemas}})
+    assert len(reference_of(text).schemas) == 10_000
 
 
 def test_openapi_deep_nesting_is_cut():
