@@ -198,7 +198,7 @@ def standings(subscriptions: Iterable[Subscription], now: dt.datetime | None = N
     for row, quota in held:
         start, end = quota.span(now)
         use = found.get((row.application_id, row.api_id, quota.period, start))
-        result.append(
-            Standing(row, quota, use.used if use else 0, start, end, use.exhausted_at if use else None)
-        )
+        used = use.used if use else 0
+        since = use.exhausted_at if use and used >= quota.requests else None
+        result.append(Standing(row, quota, used, start, end, since))
     return result
