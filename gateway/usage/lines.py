@@ -25,6 +25,7 @@ class Line(msgspec.Struct, frozen=True):
     credential: str = ""
     application: str = ""
     plan: str = ""
+    checked: str = ""
     probe: str = ""
     method: str = ""
     path: str = ""
@@ -34,6 +35,15 @@ class Line(msgspec.Struct, frozen=True):
     duration_ms: _Number = 0
     received: _Number = 0
     sent: _Number = 0
+
+    @property
+    def is_probe(self) -> bool:
+        return bool(self.checked and self.probe)
+
+    @property
+    def caller(self) -> tuple[str, str]:
+        """Application and credential; nobody where the filters did not see the request, whatever its headers say."""
+        return (self.application, self.credential) if self.checked else ("", "")
 
     @property
     def why(self) -> str:

@@ -70,13 +70,14 @@ class Tally:
             line = parse(text)
             if line is None:
                 self.malformed += 1
-            elif line.probe:
+            elif line.is_probe:
                 self.probes += 1
             else:
                 self._count(line)
 
     def _count(self, line: Line) -> None:
         reason = line.why
+        application, credential = line.caller
         # A refused call's policy is the reason's name, not a plan's.
         plan = "" if line.plan == reason else line.plan
         series = SeriesKey(
@@ -84,8 +85,8 @@ class Tally:
             line.api,
             line.version,
             line.operation,
-            line.application,
-            line.credential,
+            application,
+            credential,
             plan,
         )
         moment = min(max(line.time, self.floor), self.ceiling)
@@ -98,10 +99,10 @@ class Tally:
         numbers.received += line.received
         numbers.sent += line.sent
         numbers.latency[bisect_left(BUCKETS_MS, line.duration_ms)] += 1
-        if line.application and reason in LET_THROUGH:
-            self.passed[line.application, line.api, minute] += 1
-        if line.credential and reason != "token_revoked":
-            self.used[line.credential] = max(moment, self.used.get(line.credential, moment))
+        if application and reason in LET_THROUGH:
+            self.passed[application, line.api, minute] += 1
+        if credential and reason != "token_revoked":
+            self.used[credential] = max(moment, self.used.get(credential, moment))
         if line.status >= 400 or reason:
             self._remember(series, reason, line)
 

@@ -20,6 +20,7 @@ def line(**fields: Any) -> bytes:
     known = {
         "api": "orders",
         "application": "app_1",
+        "checked": "allowed",
         "credential": "cred_1",
         "details": "via_upstream",
         "duration_ms": 7,

@@ -10,6 +10,8 @@ from gateway.usage.tally import Tally
 from tests.gateway.conftest import KEY, REVOKED_KEY, SANDBOX_KEY
 from tests.gateway.envoy import PROBE_SECRET, wait_until
 
+_SPOOFED = b"x-portal-app: app_other\r\nx-portal-client: cred_other\r\nx-portal-keyapp: app_other\r\nx-portal-probe: 1\r\n"
+
 
 @pytest.fixture
 def read(envoy):
@@ -97,5 +99,24 @@ def test_whatever_is_sent_is_one_line(envoy, read, target):
         while connection.recv(65536):
             pass
     tally = read(1)
-    assert (tally.malformed, len(tally.counts)) == (0, 1)
+    assert (tally.malformed, tally.probes, len(tally.counts)) == (0, 0, 1)
+    assert_nobody(tally)
+
+
+@pytest.mark.parametrize("path", ["/pets/v1/pets", "/open/x", "/graph", "/nowhere"])
+def test_call_refused_before_the_filters_is_nobodys(envoy, read, path):
+    """Envoy refuses this upgrade itself, with the API found and the caller's headers still there."""
+    address = envoy.envoy.options.listeners["production"]
+    with socket.create_connection((address.host, address.port), timeout=10) as connection:
+        headers = b"host: x\r\nconnection: upgrade\r\nupgrade: h2c-not\r\n" + _SPOOFED
+        connection.sendall(b"GET " + path.encode() + b" HTTP/1.1\r\n" + headers + b"\r\n")
+        assert connection.recv(65536).split(b" ")[1] in {b"400", b"401", b"403", b"404"}
+    tally = read(1)
+    assert (tally.probes, len(tally.counts)) == (0, 1)
+    assert_nobody(tally)
+
+
+def assert_nobody(tally):
     assert {outcome.series.application for outcome in tally.counts} == {""}
+    assert {outcome.series.credential for outcome in tally.counts} == {""}
+    assert (tally.used, tally.passed) == ({}, {})

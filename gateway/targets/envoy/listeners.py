@@ -61,6 +61,9 @@ LOG_FORMAT = {
     "credential": "%REQ(X-PORTAL-CLIENT?X-PORTAL-KEYCLIENT)%",
     "application": "%REQ(X-PORTAL-APP?X-PORTAL-KEYAPP)%",
     "plan": f"%DYNAMIC_METADATA({_RBAC_METADATA}:subs_enforced_effective_policy_id)%",
+    # Only a request that came to the filters has it. What Envoy answered before them still has the caller's own headers,
+    # so nothing that is read from a header here is true without it.
+    "checked": f"%DYNAMIC_METADATA({_RBAC_METADATA}:key_enforced_engine_result)%",
     "jti": "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:jwt:jti)%",
     "probe": "%REQ(X-PORTAL-PROBE)%",
     "method": "%REQ(:METHOD):20%",
