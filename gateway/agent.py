@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError, connection, transaction
 from keymanager import signing
 from portal.errors import GatewayUnavailable
 
-from . import compile, deny, receipts  # noqa: A004  the module is named for what it does
+from . import compile, deny, receipts, sweep  # noqa: A004  the module is named for what it does
 from .listen import Listener
 from .models import Revision
 from .publish import Publisher
@@ -42,6 +42,7 @@ class Agent:
     # time.monotonic() of the next compile, and of the next one that reads everything and heals the files.
     due: float = 0.0
     reconcile_at: float = 0.0
+    sweep_at: float = 0.0
     failures: int = field(default=0, init=False)
 
     def run(self) -> None:
@@ -77,6 +78,9 @@ class Agent:
         receipts.probe_running(self.secret)
         if reconciling:
             receipts.revisit_stuck(self.secret)
+        if not heard and time.monotonic() >= self.sweep_at:
+            self.sweep_at = time.monotonic() + sweep.EVERY_S
+            sweep.sweep(self.secret)
 
     def publish(self, *, versions_changed: bool = True) -> None:
         """Bring the gateway's files to the database's state, and every receipt that waits for it along.

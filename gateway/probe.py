@@ -26,6 +26,7 @@ from subscriptions.models import Application, Subscription, SubscriptionStatus
 from .compile import deny_horizon
 from .models import Receipt
 from .snapshot import Reason
+from .usage.quotas import standings
 
 _TOKEN_SECONDS = 60
 _TIMEOUT_S = 2.0
@@ -175,7 +176,8 @@ def _subscriber_gets(version: ApiVersion, subscription: Subscription | None) -> 
     if subscription.expires_at and subscription.expires_at <= timezone.now():
         return 403, (Reason.NOT_SUBSCRIBED,)
     if subscription.status in Subscription.ENFORCED:
-        return LET_THROUGH, ()
+        used_up = any(standing.exhausted_at for standing in standings([subscription]))
+        return (429, (Reason.QUOTA_EXCEEDED,)) if used_up else (LET_THROUGH, ())
     if subscription.status == SubscriptionStatus.SUSPENDED:
         return 403, (Reason.SUSPENDED,)
     return 403, (Reason.NOT_SUBSCRIBED,)

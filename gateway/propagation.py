@@ -6,6 +6,7 @@ under way past the promise counts as missed. What is listed from the cluster is 
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.core.cache import cache
 from django.db import connection
@@ -59,7 +60,7 @@ class Promise:
     events: tuple[str, ...] = ()
 
     @property
-    def parameters(self) -> dict[str, object]:
+    def parameters(self) -> dict[str, Any]:
         return {
             "events": list(self.events),
             "kept": self.over,
@@ -122,8 +123,7 @@ class Measured:
 
 def measured() -> list[Measured]:
     """Every promise, as of a few seconds ago: the page is open to everybody."""
-    found: list[Measured] = cache.get_or_set("propagation", _measure, KEPT_SECONDS)
-    return found
+    return cache.get_or_set("propagation", _measure, KEPT_SECONDS) or []
 
 
 def _measure() -> list[Measured]:

@@ -14,9 +14,11 @@ from apis import actions as api_actions
 from apis.models import ApiVersion, Plan
 from apis.signals import version_changed
 from bench.traffic import Traffic
+from gateway import actions as gateway_actions, sweep
 from gateway.agent import Agent
 from gateway.models import Receipt, ReceiptStatus, Revision, VersionProblem
 from gateway.publish import Publisher, envoy_options
+from gateway.usage import quotas
 from keymanager import actions as credential_actions, revocation, signing, tasks as credential_tasks, tokens
 from keymanager.models import SigningKey
 from keymanager.outside import actions as outside_actions
@@ -514,3 +516,34 @@ def test_signing_keys_rotate_under_traffic(
     kept.append(tokens.mint(application=story.application, environment="production"))
     assert [running.call("/orders/v1/items", token=token).status for token in kept] == [200, 200]
     assert {call.status for call in traffic.calls} == {200}
+
+
+def test_sweep_finds_what_is_not_as_agreed(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss
+) -> None:
+    """Told to nobody, so the gateway goes on: the sweep sees it, and a receipt shows how it was mended."""
+    actions.approve(subscription=story, by=boss)
+    proven(story, "approved")
+    secret = running.options.probe_secret
+    assert sweep.sweep(secret) == 0
+
+    Subscription.objects.filter(pk=story.pk).update(status="suspended")
+    assert call(running, story).status == 200
+    assert sweep.sweep(secret) == 1
+    receipt = proven(story, sweep.EVENT)
+    assert [probe["answered"] for probe in receipt.probes] == ["403 suspended"] * 2
+    assert call(running, story).reason == "suspended"
+    assert sweep.sweep(secret) == 0
+
+
+def test_used_up_quota_is_what_its_probe_must_see(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss
+) -> None:
+    Plan.objects.filter(pk=story.plan_id).update(quota_requests=1, quota_period="day")
+    actions.approve(subscription=story, by=boss)
+    proven(story, "approved")
+    quotas.add({(story.application.public_id, story.api.slug, timezone.now()): 1}, timezone.now())
+    wait_until(lambda: call(running, story).reason == "quota_exceeded")
+    assert sweep.sweep(running.options.probe_secret) == 0
+    gateway_actions.probe_again(receipt=Receipt.objects.about(story)[0], by=boss)
+    assert proven(story, "probed_again").probes[0]["answered"] == "429 quota_exceeded"
