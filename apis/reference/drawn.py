@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from .coloured import json_html
 from .merged import Book, Node
 from .samples import Sampler, written
 from .trees import Tree, prose
@@ -35,11 +36,11 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One body to look at. `title` is empty where there is only one."""
+    """One body to look at, as HTML. `title` is empty where there is only one."""
 
     title: str
     kind: str
-    text: str
+    html: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,19 +140,19 @@ def _examples(stated: Any, book: Book, *, sent: bool) -> Iterator[Example]:
         given = first.get("examples") or []
         for each in given[:MOST_EXAMPLES]:
             title = each.get("summary") or each.get("name", "")
-            yield Example(title, first["type"], _cut(written(each["value"], first["type"])))
+            yield _example(title, first["type"], written(each["value"], first["type"]))
         if not given and first["schema"]:
             value = Sampler(book, sent=sent).value(first["schema"])
             for name in reversed(first.get("wrapped", ())):
                 value = {name: value}
             if value is not None:
-                yield Example(
-                    "", first["type"], _cut(written(value, first["type"], first.get("name", "root")))
-                )
+                yield _example("", first["type"], written(value, first["type"], first.get("name", "root")))
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_EXAMPLE else text[:LONGEST_EXAMPLE] + "\n…"
+def _example(title: str, kind: str, text: str) -> Example:
+    """A body, coloured where it is JSON, and cut where it is long."""
+    shown = text if len(text) <= LONGEST_EXAMPLE else text[:LONGEST_EXAMPLE] + "\n…"
+    return Example(title, kind, json_html(shown) if "json" in kind else format_html("{}", shown))
 
 
 def state_of(code: str) -> str:

@@ -40,6 +40,7 @@ def html_of(drawn: Drawn) -> Iterator[str]:
         yield content.description + content.headers
         for media in content.media:
             yield media.summary + media.about + media.fields
+        yield from (example.html for example in content.examples)
 
 
 def try_snippets(kind: str, called: Called, body: dict, book: Book) -> None:
