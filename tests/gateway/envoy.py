@@ -7,11 +7,12 @@ import socket
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from gateway.snapshot import Snapshot
 from gateway.targets.envoy import (
@@ -28,15 +29,19 @@ ENVIRONMENTS = ("production", "sandbox")
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers 200 with the request as JSON."""
+    """Answers 200 with the request as JSON, and remembers what the last calls asked for."""
 
     protocol_version = "HTTP/1.1"
+    # The answer in one piece; in two, the second would wait 40 ms for the receipt of the first.
+    wbufsize = -1
+    seen: ClassVar[deque[str]] = deque(maxlen=100)
 
     def answer(self) -> None:
-        length = int(self.headers.get("content-length") or 0)
-        self.rfile.read(length)
+        sent = self.read_body().decode("latin-1")
+        self.seen.append(f"{self.command} {self.path}")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        body = json.dumps({"method": self.command, "path": self.path, "headers": headers}).encode()
+        asked = {"method": self.command, "path": self.path, "headers": headers, "body": sent}
+        body = json.dumps(asked).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("x-powered-by", "echo")
@@ -46,17 +51,34 @@ class Echo(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
+    def read_body(self) -> bytes:
+        if "transfer-encoding" not in self.headers:
+            return self.rfile.read(int(self.headers.get("content-length") or 0))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return body
+
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD = answer
 
     def log_message(self, *args: Any) -> None:
         pass
 
 
+class Backend(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A call that broke off on its way is what some tests are about."""
+
+
 @contextlib.contextmanager
 def echo_backend() -> Iterator[str]:
     """Yield the backend's URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    server.daemon_threads = True
+    server = Backend(("127.0.0.1", 0), Echo)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.targets.envoy.options import EnvoyOptions
-from gateway.targets.envoy.replies import REASON_HEADER, TYPE, local_reply_config
+from gateway.targets.envoy.replies import BAD_PATH, REASON_HEADER, TYPE, local_reply_config
 
 _HTTP = TYPE + "envoy.extensions.filters.http."
 RBAC = _HTTP + "rbac.v3.RBAC"
@@ -21,9 +21,9 @@ _JWT_METADATA = "envoy.filters.http.jwt_authn"
 # What the map of outside clients is looked up by; "|" where the call has no outside token.
 _OUTSIDE = "%REQ(X-PORTAL-ISSUER)%|%REQ(X-PORTAL-OUTCLIENT)%"
 
-# The filters that ask for a credential; public operations and the answer 404 go without them.
+# The filters that ask for a credential; public operations and the answer 404 go without them. Of a public call, too, the
+# filter `credential` takes what is meant for the gateway alone.
 CREDENTIAL_FILTERS = (
-    "credential",
     "keys",
     "identity",
     "jwt",
@@ -36,10 +36,32 @@ CREDENTIAL_FILTERS = (
     "ratelimit",
 )
 
+# Never believed of a caller: what the chain tells itself and the backend, and what Envoy does.
+_KEPT_PREFIXES = ("x-portal-", "x-envoy-")
+# With these a caller may ask some backends for another operation than the one that was authorized.
+_OVERRIDES = (
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+)
+# In a path that is normalized already: dots and slashes that some backends would still find in it.
+_HIDDEN_DOTS = (
+    "/..;",
+    "%c0%ae",
+    "%c0%af",
+    "%c1%9c",
+    "%e0%80%ae",
+    "%e0%80%af",
+    "%f0%80%80%ae",
+    "%f0%80%80%af",
+)
+
 # Needed inside the chain only. x-portal-client and x-portal-app do reach the backend: they tell it who calls.
 _INTERNAL = (
-    "x-portico-probe",
     "x-portal-probe",
+    "x-portal-keyhash",
     "x-portal-sub",
     "x-portal-jti",
     "x-portal-keyapp",
@@ -111,6 +133,7 @@ def _connection_manager(options: EnvoyOptions, environment: str) -> dict[str, An
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "request_headers_timeout": "10s",
+        "early_header_mutation_extensions": [_sanitize()],
         # Some backends read x_portal_app as x-portal-app.
         "common_http_protocol_options": {
             "headers_with_underscores_action": "DROP_HEADER",
@@ -137,9 +160,7 @@ def _chain(options: EnvoyOptions, environment: str) -> list[dict[str, Any]]:
 
     # ECDS resources are named by their filter, so each environment's own come from a file of its own.
     return [
-        _mutation(
-            "sanitize", [{"remove_on_match": {"key_matcher": {"prefix": "x-portal-", "ignore_case": True}}}]
-        ),
+        _hidden_dots(),
         {"name": "cors", "typed_config": {"@type": _HTTP + "cors.v3.Cors"}},
         _lua("credential", options),
         ecds("keys", f"keys.{environment}.pb", RBAC),
@@ -157,9 +178,28 @@ def _chain(options: EnvoyOptions, environment: str) -> list[dict[str, Any]]:
         {"name": "scopes", "typed_config": {"@type": RBAC}},
         _probe(options),
         ecds("ratelimit", "ratelimit.json", RATE_LIMIT),
-        _mutation("internal", [{"remove": name} for name in _INTERNAL]),
+        _mutation("internal", [_remove_all("x-portico-"), *({"remove": name} for name in _INTERNAL)]),
         _router(),
     ]
+
+
+def _sanitize() -> dict[str, Any]:
+    """Before any filter, because a refused upgrade is answered and logged without them."""
+    mutations = [*map(_remove_all, _KEPT_PREFIXES), *({"remove": name} for name in _OVERRIDES)]
+    kind = TYPE + "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+    return {"name": "sanitize", "typed_config": {"@type": kind, "mutations": mutations}}
+
+
+def _remove_all(prefix: str) -> dict[str, Any]:
+    return {"remove_on_match": {"key_matcher": {"prefix": prefix, "ignore_case": True}}}
+
+
+def _hidden_dots() -> dict[str, Any]:
+    """Refuse a path that would leave the API at a backend which takes `..;` or overlong UTF-8 for dots and slashes."""
+    paths = [{"url_path": {"path": {"contains": text, "ignore_case": True}}} for text in _HIDDEN_DOTS]
+    policy = {"permissions": paths, "principals": [{"any": True}]}
+    rules = {"action": "DENY", "policies": {BAD_PATH: policy}}
+    return {"name": "dots", "typed_config": {"@type": RBAC, "rules": rules}}
 
 
 def _resource() -> dict[str, Any]:

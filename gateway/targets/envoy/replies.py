@@ -8,6 +8,8 @@ from gateway.snapshot import Reason
 TYPE = "type.googleapis.com/"
 # Says the reason where a body cannot: to HEAD, to gRPC and to the access log. An API's own is dropped.
 REASON_HEADER = "x-portico-reason"
+# The policy that refuses a path with hidden dots, and its reason.
+BAD_PATH = "bad_path"
 _CEL = TYPE + "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
 
 
@@ -161,6 +163,20 @@ REPLIES = (
         404,
         "No such operation",
         "No API serves this method and path at this address.",
+    ),
+    Reply(
+        _policy(BAD_PATH),
+        BAD_PATH,
+        400,
+        "Path not understood",
+        "The path holds dots or slashes in a hidden form.",
+    ),
+    Reply(
+        "response.code == 501",
+        "bad_request",
+        None,
+        "Request not understood",
+        "The request breaks a rule of HTTP.",
     ),
     Reply(
         "response.code == 504", "upstream_timeout", None, "The API did not answer in time", "Try again later."

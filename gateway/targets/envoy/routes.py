@@ -108,7 +108,11 @@ def _operation(version: Version, route: Route, action: dict[str, Any]) -> dict[s
     match = path_match(version.base_path, route.path)
     match["headers"] = [{"name": ":method", "string_match": {"exact": route.method}}]
     public = version.public or route.public
-    return _served(version, match, action, route.operation, public=public, scopes=route.scopes)
+    served = _served(version, match, action, route.operation, public=public, scopes=route.scopes)
+    if route.public and not version.public:
+        # The token is good for the operations beside it, and nobody else's to have.
+        served["request_headers_to_remove"] = ["authorization"]
+    return served
 
 
 def _whole(version: Version, action: dict[str, Any]) -> dict[str, Any]:
