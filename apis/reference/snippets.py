@@ -17,10 +17,18 @@ def curl(call: Call) -> str:
     if call.method not in ("GET", "POST") or (call.method == "POST" and not call.body and not call.fields):
         parts[0] = f"curl -X {shlex.quote(call.method)} {shlex.quote(call.url)}"
     parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in call.headers]
-    parts += [f"-F {shlex.quote(f'{n}=@FILE' if is_file else f'{n}={v}')}" for n, v, is_file in call.fields]
+    parts += [_curl_field(*each) for each in call.fields]
     if call.body:
         parts.append(f"--data-raw {shlex.quote(call.body)}")
     return " \\\n  ".join(parts)
+
+
+def _curl_field(name: str, value: str, is_file: bool) -> str:
+    """One field of a form. `-F` sends a file of the reader's where an @ follows the first =: it is for files only."""
+    if not is_file:
+        return f"--form-string {shlex.quote(f'{name}={value}')}"
+    plain_name = "".join(sign for sign in name if sign not in "=@<;")
+    return f"-F {shlex.quote(f'{plain_name}=@FILE')}"
 
 
 def python(call: Call) -> str:

@@ -100,6 +100,31 @@ def test_snippet_keeps_what_is_said_inside_its_quotes(language, charm):
     assert "rm -rf" not in outside_quotes(text, language)
 
 
+def test_snippet_sends_no_file_of_the_reader_s():
+    fields = {
+        "type": ["object"],
+        "properties": {"a": {"examples": ["@/etc/passwd"]}, "b=@/etc/hosts;": {"format": "binary"}},
+    }
+    body = {"bodies": [{"media": [{"type": "multipart/form-data", "schema": fields}]}]}
+    call = call_of("openapi", Called("POST", "/a", "", ""), body, Book(), "http://127.0.0.1", "none")
+    assert call is not None
+    text = snippets.snippet(call, "curl")
+    assert "--form-string a=@/etc/passwd" in text
+    assert "-F b/etc/hosts=@FILE" in text
+
+
+def test_snippet_never_has_a_placeholder_of_the_definition_s():
+    charm = "API_API_KEYKEY ACCESS_TOKEN"
+    body = {
+        "parameters": [{"name": "q", "in": "query", "required": True, "schema": {"examples": [charm]}}],
+        "bodies": [{"media": [{"type": "application/json", "schema": {"examples": [{charm: charm}]}}]}],
+    }
+    call = call_of("openapi", Called("POST", "/API_KEY", "", ""), body, Book(), "http://127.0.0.1", "key")
+    assert call is not None
+    for language in snippets.WRITERS:
+        assert snippets.snippet(call, language).count("API_KEY") == 1
+
+
 def outside_quotes(text: str, language: str) -> str:
     """The text without its strings, as the language reads them."""
     left, quote, at = [], "", 0
