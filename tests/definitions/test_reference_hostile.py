@@ -103,7 +103,10 @@ def test_snippet_keeps_what_is_said_inside_its_quotes(language, charm):
 def test_snippet_sends_no_file_of_the_reader_s():
     fields = {
         "type": ["object"],
-        "properties": {"a": {"examples": ["@/etc/passwd"]}, "b=@/etc/hosts;": {"format": "binary"}},
+        "properties": {
+            "a": {"examples": ["@/etc/passwd"]},
+            "b=@/etc/hosts;": {"type": ["string"], "format": "binary"},
+        },
     }
     body = {"bodies": [{"media": [{"type": "multipart/form-data", "schema": fields}]}]}
     call = call_of("openapi", Called("POST", "/a", "", ""), body, Book(), "http://127.0.0.1", "none")
