@@ -89,6 +89,10 @@ class CallCount(models.Model):
 
     class Meta:
         abstract = True
+        # The key finds a span of everybody's, this one somebody's.
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["series", "at"], name="%(class)s_by_series"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.at:%F %H:%M} {self.calls}"
