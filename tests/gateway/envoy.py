@@ -76,9 +76,9 @@ class Backend(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def echo_backend() -> Iterator[str]:
+def echo_backend(kind: type[Echo] = Echo) -> Iterator[str]:
     """Yield the backend's URL."""
-    server = Backend(("127.0.0.1", 0), Echo)
+    server = Backend(("127.0.0.1", 0), kind)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
