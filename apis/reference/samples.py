@@ -27,6 +27,10 @@ STRINGS = {
 }
 
 
+# What is said of texts only, so that a schema without a type is one.
+OF_TEXT = frozenset(("format", "pattern", "minLength", "maxLength", "contentMediaType"))
+
+
 class Sampler:
     """Makes values for what is sent (`sent`) or answered. Nothing in it depends on chance: a page stays the same."""
 
@@ -71,7 +75,9 @@ class Sampler:
             return [each for each in made if each is not None]
         if kind in ("integer", "number"):
             return number(whole)
-        return True if kind == "boolean" else text(whole) if kind in ("string", "file") else None
+        if kind == "boolean":
+            return True
+        return text(whole) if kind in ("string", "file") or (not kind and whole.keys() & OF_TEXT) else None
 
     def _object(self, whole: Node, depth: int, seen: frozenset[str]) -> dict[str, Any]:
         """All fields near the top, further down only those that must be there."""
