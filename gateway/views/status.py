@@ -13,6 +13,7 @@ def status(request: HttpRequest) -> HttpResponse:
     found = measured()
     context = {
         "at_work": at_work(),
+        "measured": any(one.changes for one in found),
         "all_kept": all(one.is_kept for one in found),
         "days": [(one.promise, day) for one in found for day in one.days],
     }
