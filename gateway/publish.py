@@ -33,6 +33,7 @@ def envoy_options() -> EnvoyOptions:
         directory=settings.GATEWAY_DIR,
         listeners=listeners,
         probe_secret=probe_secret(),
+        ca_file=settings.UPSTREAM_CA,
         log_file=settings.STATE_DIR / "logs" / "envoy.log",
         trusted_hops=settings.TRUSTED_HOPS,
     )

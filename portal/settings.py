@@ -82,6 +82,8 @@ GATEWAY_PROBE = {
 }
 # How many proxies stand in front of the gateway and add their caller's address to X-Forwarded-For.
 TRUSTED_HOPS = env_int("PORTICO_TRUSTED_HOPS", 0)
+# A PEM file of the authorities whose certificates backends may have, instead of the system's. Envoy reads it as it starts.
+UPSTREAM_CA = env_str("PORTICO_UPSTREAM_CA", "")
 GATEWAY_DIR = Path(env_str("PORTICO_GATEWAY_DIR", str(STATE_DIR / "gateway")))
 # Envoy's access log is rotated once it is larger, in megabytes; an old file is deleted when every line of it is counted.
 ACCESS_LOG_BYTES = env_int("PORTICO_ACCESS_LOG_MB", 64) * 1024 * 1024

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.errors import ErrorCodes
 from h2.events import DataReceived, RequestReceived, StreamEnded
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Event, Request, TextMessage
@@ -96,8 +97,14 @@ class Talk:
             self._talk.receive_data(self._socket.recv(65536) or None)
 
 
-class _Grpc(socketserver.BaseRequestHandler):
-    """Answers each call over HTTP/2 with the message that came, its path as a header, and the trailer grpc-status."""
+class Grpc(socketserver.BaseRequestHandler):
+    """Answers each call over HTTP/2 with the message that came, its headers as others, and the trailer grpc-status.
+
+    But first it resets as many streams as there are error codes in `resets`. `asked` counts.
+    """
+
+    resets: ClassVar[list[ErrorCodes]] = []
+    asked: ClassVar[list[str]] = []
 
     def handle(self) -> None:
         h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
@@ -106,14 +113,24 @@ class _Grpc(socketserver.BaseRequestHandler):
         calls: dict[int, tuple[dict[str, str], bytearray]] = {}
         while data := self.request.recv(65536):
             for event in h2.receive_data(data):
+                if isinstance(event, RequestReceived) and self.refused(h2, event):
+                    continue
                 if isinstance(event, RequestReceived):
                     calls[event.stream_id] = dict(event.headers), bytearray()
                 elif isinstance(event, DataReceived):
-                    calls[event.stream_id][1].extend(event.data)
+                    if event.stream_id in calls:
+                        calls[event.stream_id][1].extend(event.data)
                     h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-                elif isinstance(event, StreamEnded):
+                elif isinstance(event, StreamEnded) and event.stream_id in calls:
                     _answer(h2, event.stream_id, *calls.pop(event.stream_id))
             self.request.sendall(h2.data_to_send())
+
+    def refused(self, h2: H2Connection, event: RequestReceived) -> bool:
+        self.asked.append(dict(event.headers)[":path"])
+        if not self.resets:
+            return False
+        h2.reset_stream(event.stream_id, self.resets.pop(0))
+        return True
 
 
 def _answer(h2: H2Connection, stream: int, headers: dict[str, str], message: bytearray) -> None:
@@ -126,7 +143,7 @@ def _answer(h2: H2Connection, stream: int, headers: dict[str, str], message: byt
 @contextlib.contextmanager
 def grpc_backend() -> Iterator[str]:
     """Yield the backend's URL."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Grpc) as server:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Grpc) as server:
         server.daemon_threads = True
         server.block_on_close = False
         threading.Thread(target=server.serve_forever, daemon=True).start()
