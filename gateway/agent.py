@@ -18,6 +18,7 @@ from keymanager import signing
 from portal.errors import GatewayUnavailable
 
 from . import compile, deny, receipts, sweep  # noqa: A004  the module is named for what it does
+from .held import HeldBack
 from .listen import Listener
 from .models import Revision
 from .publish import Publisher
@@ -39,6 +40,9 @@ class Agent:
     secret: str
     stopping: Callable[[], bool] = lambda: False
     catalog: compile.Catalog | None = None
+    # The catalog without what Envoy refused; None until it is worked out anew.
+    offered: compile.Catalog | None = field(default=None, init=False)
+    held: HeldBack = field(default_factory=HeldBack, init=False)
     # time.monotonic() of the next compile, and of the next one that reads everything and heals the files.
     due: float = 0.0
     reconcile_at: float = 0.0
@@ -73,8 +77,8 @@ class Agent:
         reconciling = time.monotonic() >= self.reconcile_at
         if heard or time.monotonic() >= self.due:
             self.publish(versions_changed=reconciling or "versions" in heard)
-        elif written := receipts.written_ids():
-            self._confirm(written)
+        else:
+            self._look_after()
         receipts.probe_running(self.secret)
         if reconciling:
             receipts.revisit_stuck(self.secret)
@@ -107,6 +111,20 @@ class Agent:
             receipts.mark(waiting, "accepted", self.publisher.confirm())
         except GatewayUnavailable as error:
             receipts.note_problem(waiting, error.message)
+        if self.publisher.culprits and self.catalog:
+            self.held.add(self.publisher.culprits, self.catalog)
+            self.publisher.culprits = {}
+            self.offered = None
+            self.due = 0.0  # all others at once, without them
+
+    def _look_after(self) -> None:
+        """Between changes: mend files that others touched, and ask again for Envoy's word where it is missing."""
+        try:
+            self.publisher.heal()
+        except OSError as error:
+            logger.warning("the gateway's files cannot be healed: %s", error)
+        if (written := receipts.written_ids()) or self.publisher.unconfirmed:
+            self._confirm(written)
 
     def _compile(self, versions_changed: bool) -> Snapshot:
         """All queries see one state of the database."""
@@ -115,12 +133,14 @@ class Agent:
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             if self.catalog is None or versions_changed:
-                self.catalog = compile.catalog()
+                self.catalog, self.offered = compile.catalog(), None
                 self.reconcile_at = time.monotonic() + RECONCILE_S
             access = compile.access()
-        receipts.record_problems(self.catalog.problems)
+        if self.offered is None:
+            self.offered = self.held.without(self.catalog)
+        receipts.record_problems(self.offered.problems)
         self.due = min(self.reconcile_at, time.monotonic() + _seconds_until(access.changes_at))
-        return compile.snapshot(self.catalog, access)
+        return compile.snapshot(self.offered, access)
 
     def _pause(self, error: Exception) -> None:
         """Postgres is away: say so once a try, and come back slower each time."""

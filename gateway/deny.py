@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 from django.db import Error as DatabaseError, connection
@@ -18,6 +19,7 @@ from django.utils import timezone
 from . import compile  # noqa: A004  the module is named for what it does
 from .listen import Listener
 from .targets.envoy import EnvoyOptions, render_deny, write_resources
+from .targets.envoy.files import Stamp, stamp_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +35,26 @@ class DenyList:
         self._options = options
         self._lock = threading.Lock()
         self._changed = False
+        self._stamp: Stamp | None = None
 
     def write(self) -> dt.datetime | None:
         """Bring it to the database's state; when the clock alone will change it next. Raises OSError and database errors."""
         with self._lock:
             denied, changes_at = compile.denied(timezone.now())
             self._changed |= bool(write_resources({FILE: render_deny(denied)}, self._options))
+            self._stamp = stamp_of(self._path)
         return changes_at
+
+    def heal(self) -> None:
+        """Write it anew where somebody else changed the file. Raises as `write` does."""
+        with self._lock:
+            touched = stamp_of(self._path) != self._stamp
+        if touched:
+            self.write()
+
+    @property
+    def _path(self) -> Path:
+        return self._options.resources / FILE
 
     def taken(self) -> list[str]:
         """Its name where it was written since the last call, else nothing."""

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -13,9 +14,11 @@ from portal.errors import GatewayUnavailable
 
 from . import deny
 from .models import Revision
-from .snapshot import Snapshot
+from .snapshot import Snapshot, VersionKey
 from .targets.envoy import Address, EnvoyOptions, digest, render, write_bootstrap, write_resources
 from .targets.envoy.admin import Counters, await_verdict, is_up, read_counters, stat_prefix
+from .targets.envoy.files import Stamp, replace_file, stamp_of
+from .targets.envoy.trial import RefusedFile, find_culprits
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +51,8 @@ def probe_secret() -> str:
 class Publisher:
     """Writes one set of files after the other, the deny list ahead. `revision` is the last one written.
 
-    A file that Envoy refused is put back to what it was, and the same content is not tried again.
+    A file that Envoy refused is put back to what it was, and the same content is not tried again. Versions found to be
+    the reason are `culprits`, with Envoy's message each, until whoever compiles takes them out.
     """
 
     options: EnvoyOptions
@@ -59,6 +63,11 @@ class Publisher:
     _before: Counters = field(default_factory=lambda: Counters({}), init=False)
     _former: dict[str, bytes | None] = field(default_factory=dict, init=False)
     _refused: dict[str, str] = field(default_factory=dict, init=False)
+    _complaint: str = field(default="", init=False)
+    culprits: dict[VersionKey, str] = field(default_factory=dict, init=False)
+    # What the files must hold, and how each looked after it was written.
+    _kept: dict[str, bytes] = field(default_factory=dict, init=False)
+    _stamps: dict[str, Stamp | None] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.denied = deny.DenyList(self.options)
@@ -70,11 +79,11 @@ class Publisher:
         """
         self.denied.write()
         files = render(snapshot, self.options, reuse=self._reusable(snapshot))
+        first = self._snapshot is None
         self._snapshot, self._files = snapshot, files
+        self._refused = {name: sha for name, sha in self._refused.items() if _sha(files[name]) == sha}
         wanted = {
-            name: body
-            for name, body in files.items()
-            if name != deny.FILE and self._refused.get(name) != _sha(body)
+            name: body for name, body in files.items() if name != deny.FILE and name not in self._refused
         }
         if not self._former:
             self._before = self._counters()
@@ -83,6 +92,9 @@ class Publisher:
         write_bootstrap(self.options)
         for name in changed:
             self._former.setdefault(name, former[name])
+        self._keep(wanted)
+        if first:
+            self._ask_again([name for name in _catalog_files(snapshot) if name not in changed])
         changed = [*self.denied.taken(), *changed]
         if not changed:
             return None
@@ -99,9 +111,11 @@ class Publisher:
         if self._former:
             verdict = await_verdict(self.options, self._former, self._before, seconds=_VERDICT_S)
             evidence = verdict.evidence
-            if verdict.refused:
-                self._restore(verdict.refused)
-            self._former.clear()
+            try:
+                if verdict.refused:
+                    self._settle(verdict.refused)
+            finally:
+                self._former.clear()
         elif is_up(self.options):
             evidence = self._runs_on()
         else:
@@ -129,7 +143,7 @@ class Publisher:
             state.versions is last.environments[name].versions
             for name, state in snapshot.environments.items()
         )
-        names = ("cds.json", "ratelimit.json", *(f"rds.{name}.json" for name in snapshot.environments))
+        names = ("ratelimit.json", *_catalog_files(snapshot))
         return {name: self._files[name] for name in names} if same else {}
 
     def _counters(self) -> Counters:
@@ -145,21 +159,77 @@ class Publisher:
         except FileNotFoundError:
             return None
 
-    def _restore(self, refused: tuple[str, ...]) -> None:
-        """Envoy goes on with the last good configuration; its files must say the same, or a restart would not."""
-        for name in refused:
-            self._refused[name] = _sha(self._files[name])
-            former = self._former[name]
-            if former is not None:
-                write_resources({name: former}, self.options)
+    def heal(self) -> list[str]:
+        """Write anew what somebody else changed, truncated or deleted; the names. Costs a glance where nobody did.
+
+        Raises OSError, and database errors where it is the deny list.
+        """
+        self.denied.heal()
+        touched = {
+            name: self._kept[name] for name, stamp in self._stamps.items() if self._stamp(name) != stamp
+        }
+        if not touched:
+            return []
+        if not self._former:
+            self._before = self._counters()
+        written = write_resources(touched, self.options)
+        for name in written:
+            logger.warning("%s was changed by somebody else; it is as it must be again", name)
+            self._former.setdefault(name, touched[name])
+        self._keep(touched)
+        return written
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether Envoy's word on something written is missing."""
+        return bool(self._former)
+
+    def _keep(self, files: Mapping[str, bytes]) -> None:
+        self._kept |= files
+        self._stamps |= {name: self._stamp(name) for name in files}
+
+    def _stamp(self, name: str) -> Stamp | None:
+        return stamp_of(self.options.resources / name)
+
+    def _ask_again(self, names: list[str]) -> None:
+        """An agent that was killed may have left a file on disk that Envoy refused, so its word on them is asked anew."""
+        for name in names:
+            replace_file(self.options.resources / name, self._files[name])
+            self._former.setdefault(name, self._files[name])
+        self._keep({name: self._files[name] for name in names})
+
+    def _settle(self, refused: tuple[str, ...]) -> None:
+        """Find out whose fault it is. Envoy goes on with the last good configuration, whatever comes of that."""
+        if self._snapshot is None:
+            return
+        self._complaint = self.options.last_complaint()
+        files = [RefusedFile(name, self._files[name], self._former[name]) for name in refused]
+        try:
+            self.culprits = find_culprits(self._snapshot, files, self.options)
+            self._refused |= {file.name: _sha(file.body) for file in files}
+        finally:
+            self._put_back({file.name: file.former for file in files if file.former is not None})
         if self.revision:
             self.revision.rejection = self._refusal()
             self.revision.save(update_fields=["rejection"])
         logger.error("%s", self._refusal())
 
+    def _put_back(self, former: dict[str, bytes]) -> None:
+        """Its files must say what Envoy runs on, or a restart would not. Waits until Envoy has read them."""
+        before = self._counters()
+        written = write_resources(former, self.options)
+        self._keep(former)
+        with suppress(GatewayUnavailable):
+            await_verdict(self.options, written, before, seconds=_VERDICT_S)
+
     def _refusal(self) -> str:
-        words = self.options.last_complaint()
-        return f"Envoy refused {', '.join(sorted(self._refused))}; what it took before is in force. {words}".strip()
+        names = ", ".join(sorted(self._refused))
+        return f"Envoy refused {names}; what it took before is in force. {self._complaint}".strip()
+
+
+def _catalog_files(snapshot: Snapshot) -> list[str]:
+    """The files that hold what publishers say."""
+    return ["cds.json", *(f"rds.{name}.json" for name in snapshot.environments)]
 
 
 def _sha(body: bytes) -> str:

@@ -101,11 +101,13 @@ def probe_one(receipt: Receipt, secret: str) -> None:
     results = [(probe, send(probe, secret=secret)) for probe in probes_for(receipt)]
     now = timezone.now()
     wrong = [(probe, answer) for probe, answer in results if not answer.fits(probe)]
-    if wrong and (receipt.accepted_at is None or now - receipt.accepted_at < STUCK_AFTER):
+    held = _held(receipt) if wrong else None
+    young = receipt.accepted_at is None or now - receipt.accepted_at < STUCK_AFTER
+    if wrong and young and not held:
         return
     receipt.probes = [_as_json(probe, answer, now) for probe, answer in results]
     if wrong:
-        receipt.status, receipt.problem = ReceiptStatus.STUCK, _why(receipt, *wrong[0])
+        receipt.status, receipt.problem = ReceiptStatus.STUCK, held or _why(*wrong[0])
     else:
         receipt.status, receipt.problem, receipt.probed_at = ReceiptStatus.COMPLETE, "", now
         receipt.evidence["probed"] = _probed_evidence(receipt.probes)
@@ -140,12 +142,15 @@ def _probed_evidence(probes: list[dict[str, Any]]) -> str:
     )
 
 
-def _why(receipt: Receipt, probe: Probe, answer: Answer) -> str:
-    held = (
-        VersionProblem.objects.filter(version_id=receipt.version_id).first() if receipt.version_id else None
+def _held(receipt: Receipt) -> str | None:
+    """Why its version is not served, where it is held back: no waiting will help."""
+    problem = (
+        VersionProblem.objects.filter(version=receipt.version_id).first() if receipt.version_id else None
     )
-    if held:
-        return f"The version is held back from the gateway. {held.message}"
+    return f"The version is held back from the gateway. {problem.message}" if problem else None
+
+
+def _why(probe: Probe, answer: Answer) -> str:
     answered = (
         f"answered {answer.status} {answer.reason}".strip() if answer.status else f"gave {answer.reason}"
     )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 
@@ -31,6 +32,10 @@ class Reason(StrEnum):
     PLAN_RATE = "plan_rate"
     QUOTA_EXCEEDED = "quota_exceeded"
     UNKNOWN_PATH = "unknown_path"
+
+
+# The API's slug and the version's name: the same version in every environment.
+VersionKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,10 @@ class Version:
     @property
     def name(self) -> str:
         return f"{self.api} {self.version}"
+
+    @property
+    def key(self) -> VersionKey:
+        return self.api, self.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +212,15 @@ def subscription_key(application: str, api: str) -> str:
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"})
 MAX_ROUTES = 5000
 MAX_PATH = 1000
+MAX_VARIABLES = 30
+MAX_HEADERS = 50
+MAX_SIZE = 16_000_000
+# About what the gateway needs for an operation besides its own texts, in bytes.
+_ROUTE_SIZE = 1500
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _BASE_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_NETLOC = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _HEADER_NAME = re.compile(r"[a-z0-9!#$&'*+.^`|~-]{1,100}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff]{0,4000}")
 _KEPT_HEADERS = ("x-portal-", "x-portico-", ":", "x-envoy-")
@@ -226,6 +242,7 @@ def check_version(version: Version) -> list[str]:
         *_check_headers(version.request_headers, "request"),
         *_check_headers(version.response_headers, "response"),
         *_check_cors(version.cors),
+        *_check_size(version),
     ]
 
 
@@ -237,8 +254,10 @@ def _check_names(version: Version) -> list[str]:
         problems.append(f"The base path {version.base_path[:80]!r} must look like /name/v1.")
     elif any(part in (".", "..") for part in version.base_path.split("/")):
         problems.append(f"The base path {version.base_path[:80]!r} may not hold dot segments.")
-    if not 0 <= version.timeout_s <= 3600:
-        problems.append(f"The upstream timeout {version.timeout_s} must be between 0 and 3600 seconds.")
+    if len(version.version) > 100 or not version.version.isprintable():
+        problems.append(f"The version's name {version.version[:80]!r} is too long or cannot be printed.")
+    if version.timeout_s and not 0.001 <= version.timeout_s <= 3600:
+        problems.append(f"The upstream timeout {version.timeout_s} must be between 0.001 and 3600 seconds.")
     return problems
 
 
@@ -248,18 +267,34 @@ def _check_upstream(url: str) -> list[str]:
         port = parts.port
     except ValueError as error:
         return [f"The upstream {url[:200]!r} is not a URL: {error}."]
-    host = parts.hostname or ""
     if not url.isascii() or not url.isprintable() or " " in url:
         return [f"The upstream {url[:200]!r} holds characters that a URL may not have."]
-    if parts.scheme not in ("http", "https") or not re.fullmatch(
-        r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:]{2,45}", host
-    ):
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         return [f"The upstream {url[:200]!r} must be http(s)://host[:port][/path]."]
     if port == 0 or parts.username is not None or parts.query or parts.fragment:
         return [f"The upstream {url[:200]!r} may hold no credentials, query or fragment."]
+    problems = []
     if not re.fullmatch(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*", parts.path) or len(url) > MAX_PATH:
-        return [f"The upstream {url[:200]!r} holds characters that a path may not have."]
-    return []
+        problems.append(f"The upstream {url[:200]!r} holds characters that a path may not have.")
+    if any(part in (".", "..") for part in parts.path.split("/")):
+        problems.append(f"The upstream {url[:200]!r} may not hold dot segments, nor may its rewriting.")
+    if not _NETLOC.fullmatch(parts.netloc) or not _is_host(parts.hostname):
+        problems.append(
+            f"The upstream's host {parts.hostname[:200]!r} is no name that DNS can have, and no IP address."
+        )
+    return problems
+
+
+def _is_host(host: str) -> bool:
+    """Tell what can be looked up or is an address from what only looks like it, as 300.1.1.1 and a..b."""
+    if ":" in host or host.rpartition(".")[2].isdigit():
+        try:
+            ip_address(host)
+        except ValueError:
+            return False
+        return True
+    labels = host.removesuffix(".").split(".")
+    return len(host) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
 
 
 def _check_routes(routes: tuple[Route, ...]) -> list[str]:
@@ -273,6 +308,8 @@ def _check_routes(routes: tuple[Route, ...]) -> list[str]:
             problems.append(
                 f"The path {route.path[:80]!r} must start with / and be at most {MAX_PATH} characters."
             )
+        if route.path.count("{") > MAX_VARIABLES:
+            problems.append(f"The path {route.path[:80]!r} has more than {MAX_VARIABLES} variables.")
         if any(not scope or len(scope) > 200 or not scope.isprintable() for scope in route.scopes):
             problems.append(f"A scope of {route.operation[:80]} is empty or too long.")
     return problems[:10]
@@ -284,6 +321,8 @@ def _check_headers(changes: HeaderChanges, which: str) -> list[str]:
         n for n in names if not _HEADER_NAME.fullmatch(n) or n.startswith(_KEPT_HEADERS) or n in _KEPT_EXACT
     ]
     problems = [f"The {which} header {name[:80]!r} may not be changed." for name in bad[:10]]
+    if len(names) > MAX_HEADERS:
+        problems.append(f"{len(names)} {which} headers are changed; at most {MAX_HEADERS} can be.")
     if any(not _HEADER_VALUE.fullmatch(value) for _, value in (*changes.set, *changes.add)):
         problems.append(f"A {which} header's value holds control characters or is over 4000 characters.")
     return problems
@@ -300,3 +339,19 @@ def _check_cors(cors: Cors | None) -> list[str]:
     if cors.credentials and "*" in cors.origins:
         return ["CORS with credentials needs named origins, not *."]
     return []
+
+
+def _check_size(version: Version) -> list[str]:
+    """What holds for the whole version is repeated for each operation, so both together must stay small."""
+    cors = version.cors or Cors(())
+    changes = (version.request_headers, version.response_headers)
+    headers = [text for change in changes for pair in (*change.set, *change.add) for text in pair]
+    shared = (*headers, *cors.origins, *cors.methods, *cors.headers, *cors.expose, version.upstream)
+    each = _ROUTE_SIZE + sum(map(len, shared))
+    # A scope is looked for in three claims.
+    own = sum(2 * len(route.path) + 3 * sum(200 + len(s) for s in route.scopes) for route in version.routes)
+    size = each * len(version.routes) + own
+    if size <= MAX_SIZE:
+        return []
+    words = f"Its {len(version.routes)} operations, each with its scopes and the version's headers and CORS settings"
+    return [f"{words}, come to {size / 1e6:.0f} MB; at most {MAX_SIZE / 1e6:.0f} MB can be enforced."]

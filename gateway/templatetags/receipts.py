@@ -5,8 +5,9 @@ from typing import Any
 from django import template
 from django.db import models
 
+from apis.models import ApiVersion
 from gateway import hops
-from gateway.models import Receipt
+from gateway.models import Receipt, VersionProblem
 
 register = template.Library()
 
@@ -16,6 +17,12 @@ def receipt_for(context: template.Context, subject: models.Model) -> dict[str, A
     """The newest receipt of a subscription, credential or version; nothing where it has none yet."""
     receipt = Receipt.objects.about(subject).with_subjects().first()
     return receipt_context(receipt) | {"csrf_token": context.get("csrf_token")}
+
+
+@register.simple_tag
+def held_back(version: ApiVersion) -> VersionProblem | None:
+    """Why the gateway does not serve this version, where it cannot."""
+    return VersionProblem.objects.filter(version=version).first()
 
 
 def receipt_context(receipt: Receipt | None) -> dict[str, Any]:

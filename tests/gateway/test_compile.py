@@ -314,10 +314,26 @@ def test_access_tells_when_the_clock_changes_it():
         {"upstream": "http://h:99999"},
         {"upstream": "http://h/\nx"},
         {"upstream": "file:///etc/passwd"},
+        {"version": "1\n0"},
         {"timeout_s": float("inf")},
+        {"timeout_s": 1e-5},
+        {"upstream": "http://1:2"},
+        {"upstream": "http://[::1]x:80"},
+        {"upstream": "http://[::g]"},
+        {"upstream": "http://300.1.1.1"},
+        {"upstream": "http://a..b"},
+        {"upstream": "http://" + "x" * 64},
+        {"upstream": "http://h/up/../../x"},
+        {"routes": (Route("GET", "/" + "{a}-" * 31),)},
+        {"routes": (Route("GET", "/x", tuple(f"scope-{n}" for n in range(30_000))),)},
+        {"response_headers": HeaderChanges(remove=tuple(f"x-{n}" for n in range(51)))},
         {"routes": (Route("GET", "/x", ("",)),)},
         {"routes": (Route("GET", "/" + "x" * 2000),)},
         {"routes": tuple(Route("GET", f"/{n}") for n in range(5001))},
+        {
+            "routes": tuple(Route("GET", f"/{n}") for n in range(5000)),
+            "request_headers": HeaderChanges(set=(("x-a", "x" * 3000),)),
+        },
         {"response_headers": HeaderChanges(set=(("content-length", "1"),))},
         {"cors": Cors(("*",), credentials=True)},
     ],
@@ -325,6 +341,18 @@ def test_access_tells_when_the_clock_changes_it():
 def test_check_finds_what_cannot_be_served(changes):
     assert check_version(GOOD) == []
     assert check_version(replace(GOOD, **changes))
+
+
+def test_check_lets_pass_what_can_be_served():
+    many = tuple(Route("GET", f"/{{id}}/sub/{n}", ("pets:read",)) for n in range(5000))
+    for changes in (
+        {"routes": many},
+        {"upstream": "https://[2001:db8::1]:8443/up"},
+        {"upstream": "http://10.0.0.1"},
+        {"upstream": "http://my_service.shop.svc.cluster.local.:80"},
+        {"timeout_s": 0.25},
+    ):
+        assert check_version(replace(GOOD, **changes)) == [], changes
 
 
 @pytest.mark.parametrize(

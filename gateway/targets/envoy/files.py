@@ -3,14 +3,14 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gateway.snapshot import Denied, Snapshot
+from gateway.snapshot import Denied, Snapshot, Version
 from gateway.targets.envoy.clusters import cluster_resources
-from gateway.targets.envoy.listeners import listener_resources
+from gateway.targets.envoy.listeners import TRIAL, listener_resources
 from gateway.targets.envoy.options import EnvoyOptions
 from gateway.targets.envoy.policies import (
     clients_resource,
@@ -26,6 +26,9 @@ from gateway.targets.envoy.routes import route_resource
 # Envoy's own limit of 100 would refuse a path template of some 90 characters, and with it all routes. Ours are bounded
 # by MAX_PATH, and matched in linear time.
 _RUNTIME = {"re2.max_program_size.error_level": 20000, "re2.max_program_size.warn_level": 20000}
+# A file's inode, its size in bytes, and the time of its last change in nanoseconds.
+Stamp = tuple[int, int, int]
+TRIAL_FILE = f"rds.{TRIAL}.json"
 
 
 def render(
@@ -60,7 +63,8 @@ def _renderers(snapshot: Snapshot, options: EnvoyOptions) -> dict[str, Callable[
         **own("keys.{}.pb", lambda name: keys_resource(states[name])),
         **own("clients.{}.pb", lambda name: clients_resource(states[name])),
         "subs.pb": lambda: subscriptions_resource(snapshot),
-        **own("rds.{}.json", lambda name: _discovery(route_resource(name, states[name].versions))),
+        **own("rds.{}.json", lambda name: routes_file(name, states[name].versions)),
+        TRIAL_FILE: lambda: routes_file(TRIAL, ()),
         "lds.json": lambda: _discovery(*listener_resources(options)),
     }
 
@@ -68,6 +72,16 @@ def _renderers(snapshot: Snapshot, options: EnvoyOptions) -> dict[str, Callable[
 def render_deny(denied: Denied) -> bytes:
     """The deny list's file alone."""
     return _discovery(deny_resource(denied))
+
+
+def routes_file(name: str, versions: Iterable[Version]) -> bytes:
+    """One route table's file."""
+    return _discovery(route_resource(name, versions))
+
+
+def clusters_file(resources: Iterable[Any]) -> bytes:
+    """The upstreams' file, of resources already made."""
+    return _discovery(*resources)
 
 
 def _discovery(*resources: dict[str, Any]) -> bytes:
@@ -112,6 +126,12 @@ def write_if_changed(path: Path, content: bytes) -> bool:
             return False
     except FileNotFoundError:
         pass
+    replace_file(path, content)
+    return True
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write it whatever is there, so that Envoy reads it in any case. Raises OSError; the former file then stands."""
     temporary = path.with_name(f".{path.name}.new")
     try:
         _write_synced(temporary, content)
@@ -120,7 +140,15 @@ def write_if_changed(path: Path, content: bytes) -> bool:
         temporary.unlink(missing_ok=True)
         raise
     _sync_directory(path.parent)
-    return True
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """What changes whenever somebody writes the file; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _write_synced(path: Path, content: bytes) -> None:

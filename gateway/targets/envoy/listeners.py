@@ -11,6 +11,7 @@ from gateway.targets.envoy.options import EnvoyOptions
 from gateway.targets.envoy.replies import BAD_PATH, REASON_HEADER, TYPE, local_reply_config
 
 _HTTP = TYPE + "envoy.extensions.filters.http."
+_MANAGER = TYPE + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 RBAC = _HTTP + "rbac.v3.RBAC"
 JWT = _HTTP + "jwt_authn.v3.JwtAuthentication"
 RATE_LIMIT = _HTTP + "local_ratelimit.v3.LocalRateLimit"
@@ -73,6 +74,9 @@ _INTERNAL = (
     "x-portal-address",
 )
 
+# The listener that takes no call: its route table is where one is tried before it may harm anybody.
+TRIAL = "trial"
+
 LOG_FORMAT = {
     "time": "%START_TIME%",
     "request_id": "%REQ(X-REQUEST-ID)%",
@@ -103,7 +107,24 @@ LOG_FORMAT = {
 
 def listener_resources(options: EnvoyOptions) -> list[dict[str, Any]]:
     """The LDS resources."""
-    return [_listener(options, environment) for environment in options.listeners]
+    return [*(_listener(options, environment) for environment in options.listeners), _trial(options)]
+
+
+def _trial(options: EnvoyOptions) -> dict[str, Any]:
+    """Bound to no port, so that the address is never used."""
+    manager = {
+        "@type": _MANAGER,
+        "stat_prefix": TRIAL,
+        "rds": {"route_config_name": TRIAL, "config_source": _file(options, f"rds.{TRIAL}.json")},
+        "http_filters": [{"name": "router", "typed_config": {"@type": _HTTP + "router.v3.Router"}}],
+    }
+    return {
+        "@type": TYPE + "envoy.config.listener.v3.Listener",
+        "name": TRIAL,
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": 1}},
+        "bind_to_port": False,
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+    }
 
 
 def _listener(options: EnvoyOptions, environment: str) -> dict[str, Any]:
@@ -123,7 +144,7 @@ def _listener(options: EnvoyOptions, environment: str) -> dict[str, Any]:
 def _connection_manager(options: EnvoyOptions, environment: str) -> dict[str, Any]:
     rds = {"route_config_name": environment, "config_source": _file(options, f"rds.{environment}.json")}
     return {
-        "@type": TYPE + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": _MANAGER,
         "stat_prefix": environment,
         "server_name": "portico",
         "use_remote_address": True,

@@ -1,6 +1,7 @@
 """Where the Envoy target puts its files and how its process is started."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,10 @@ from portal.errors import GatewayUnavailable
 
 # A Unix socket's path may be 108 bytes on Linux and 104 on macOS.
 _MAX_SOCKET_PATH = 103
-_LOG_TAIL = 64 * 1024
+# A complaint about a file that is no JSON repeats it.
+_LOG_TAIL = 1024 * 1024
+_RECORD = re.compile(r"^\[[^\]]*\]\[\d+\]\[\w+\]\[(?P<part>\w+)\] \[[^\]]*\] ", re.MULTILINE)
+_PREAMBLE = re.compile(r"^Filesystem config update (rejected|failure): (in \S+, )?(goo\.gle/\w+ )?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,23 @@ class EnvoyOptions:
         try:
             with (self.log_file or self.directory / "envoy.log").open("rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
-                lines = log.read().decode(errors="replace").splitlines()
+                text = log.read().decode(errors="replace")
         except OSError:
             return ""
-        complaints = [line.rpartition("] ")[2] for line in lines if "[config]" in line]
-        return complaints[-1][:1000] if complaints else ""
+        records = [*_RECORD.finditer(text)]
+        ends = [*(record.start() for record in records[1:]), len(text)]
+        complaints = [
+            text[record.end() : end]
+            for record, end in zip(records, ends, strict=True)
+            if record["part"] == "config"
+        ]
+        return _plain(complaints[-1])[:1000] if complaints else ""
+
+
+def _plain(complaint: str) -> str:
+    """One line, without the paths of this machine and the copy of the whole file."""
+    words = _PREAMBLE.sub("", " ".join(complaint.split()))
+    return words.partition(': {"resources"')[0]
 
 
 def envoy_binary() -> Path:

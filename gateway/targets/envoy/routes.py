@@ -62,8 +62,8 @@ def _tree(versions: list[Version]) -> dict[str, Any]:
 
 
 def _parents(base: str) -> list[str]:
-    """Every shorter string that could be a base path and a prefix of `base`, longest first."""
-    return [base[:end] for end in range(len(base) - 1, 1, -1)]
+    """Every base path above `base`, longest first."""
+    return [base[:end] for end in range(len(base) - 1, 1, -1) if base[end] == "/"]
 
 
 def _on_match(routes: list[dict[str, Any]]) -> dict[str, Any]:
