@@ -111,6 +111,8 @@ class Agent:
             receipts.mark(waiting, "accepted", self.publisher.confirm())
         except GatewayUnavailable as error:
             receipts.note_problem(waiting, error.message)
+            if self.publisher.unsettled:
+                self.due = min(self.due, time.monotonic() + _RETRY_WRITE_S)
         if self.publisher.culprits and self.catalog:
             self.held.add(self.publisher.culprits, self.catalog)
             self.publisher.culprits = {}

@@ -65,6 +65,8 @@ class Publisher:
     _refused: dict[str, str] = field(default_factory=dict, init=False)
     _complaint: str = field(default="", init=False)
     culprits: dict[VersionKey, str] = field(default_factory=dict, init=False)
+    # A file was refused, and Envoy went away before it was known whose fault that is.
+    unsettled: bool = field(default=False, init=False)
     # What the files must hold, and how each looked after it was written.
     _kept: dict[str, bytes] = field(default_factory=dict, init=False)
     _stamps: dict[str, Stamp | None] = field(default_factory=dict, init=False)
@@ -203,10 +205,12 @@ class Publisher:
         if self._snapshot is None:
             return
         self._complaint = self.options.last_complaint()
+        self.unsettled = True
         files = [RefusedFile(name, self._files[name], self._former[name]) for name in refused]
         try:
             self.culprits = find_culprits(self._snapshot, files, self.options)
             self._refused |= {file.name: _sha(file.body) for file in files}
+            self.unsettled = False
         finally:
             self._put_back({file.name: file.former for file in files if file.former is not None})
         if self.revision:

@@ -12,7 +12,8 @@ from urllib.parse import quote
 from gateway.targets.envoy.options import EnvoyOptions
 from portal.errors import GatewayUnavailable
 
-_TIMEOUT_S = 5.0
+# Its main thread answers, which may be reading a large file meanwhile.
+_TIMEOUT_S = 10.0
 _FILTER = r"\.update_(success|rejected|failure)$"
 
 
