@@ -113,6 +113,10 @@ class Agent:
             receipts.note_problem(waiting, error.message)
             if self.publisher.unsettled:
                 self.due = min(self.due, time.monotonic() + _RETRY_WRITE_S)
+        except OSError as error:
+            logger.exception("what Envoy refused cannot be put back or tried")
+            receipts.note_problem(waiting, f"The gateway's files cannot be written: {error}.")
+            self.due = min(self.due, time.monotonic() + _RETRY_WRITE_S)
         if self.publisher.culprits and self.catalog:
             self.held.add(self.publisher.culprits, self.catalog)
             self.publisher.culprits = {}
