@@ -143,11 +143,20 @@ def _probed_evidence(probes: list[dict[str, Any]]) -> str:
 
 
 def _held(receipt: Receipt) -> str | None:
-    """Why its version is not served, where it is held back: no waiting will help."""
-    problem = (
-        VersionProblem.objects.filter(version=receipt.version_id).first() if receipt.version_id else None
-    )
-    return f"The version is held back from the gateway. {problem.message}" if problem else None
+    """Why a version is not served that the receipt needs, where it is held back: no waiting will help.
+
+    The reason may name what only its publishers may know, so subscribers are not told.
+    """
+    problems = VersionProblem.objects.select_related("version__api")
+    if receipt.version_id:
+        problem = problems.filter(version=receipt.version_id).first()
+        return f"The version is held back from the gateway. {problem.message}" if problem else None
+    if receipt.subscription:
+        problem = problems.filter(version__api=receipt.subscription.api_id).first()
+        return (
+            f"{problem.version} is held back from the gateway; its publishers see why." if problem else None
+        )
+    return None
 
 
 def _why(probe: Probe, answer: Answer) -> str:

@@ -105,7 +105,7 @@ def good(agent: RunningAgent, story: Subscription, boss) -> Subscription:  # noq
     return story
 
 
-def stuck(version: ApiVersion) -> Receipt:
+def stuck(version: ApiVersion | Subscription) -> Receipt:
     """Its newest receipt, once it is stuck."""
 
     def newest() -> Receipt:
@@ -131,6 +131,11 @@ def test_what_envoy_refuses_is_held_back_alone(good, running, backend, boss, cli
             assert BROKEN[version.api.slug] in receipt.problem, receipt.problem
             assert "Envoy refuses its" in version.gateway_problem.message
         assert set(VersionProblem.objects.values_list("version__api__slug", flat=True)) == set(BROKEN)
+
+        # Its subscriber is told that much, and no more.
+        subscription = factories.SubscriptionFactory(api=broken[1].api, status="pending")
+        actions.approve(subscription=subscription, by=boss)
+        assert stuck(subscription).problem.endswith("is held back from the gateway; its publishers see why.")
 
         # Everybody else's changes still go through, and the refused files stay off the disk.
         later = good_version("later", backend)
