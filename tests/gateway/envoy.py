@@ -177,7 +177,9 @@ class RunningEnvoy:
             connection.close()
 
     def access_log(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.options.access_log.read_text().splitlines()]
+        """All lines that are written to their end."""
+        lines = self.options.access_log.read_text().split("\n")[:-1]
+        return [json.loads(line) for line in lines]
 
 
 def _answer(response: http.client.HTTPResponse) -> Answer:

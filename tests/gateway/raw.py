@@ -75,12 +75,18 @@ class Http2:
         self._socket.close()
 
     def call(self, headers: Iterable[tuple[str, str]], body: bytes = b"") -> RawAnswer | None:
-        """None where the gateway took it for no request, and reset the stream or closed the connection."""
+        self.ask(headers, body)
+        return self.answer()
+
+    def ask(self, headers: Iterable[tuple[str, str]], body: bytes = b"") -> None:
         stream = self._h2.get_next_available_stream_id()
         self._h2.send_headers(stream, list(headers), end_stream=not body)
         if body:
             self._h2.send_data(stream, body, end_stream=True)
         self._flush()
+
+    def answer(self) -> RawAnswer | None:
+        """None where the gateway took it for no request, and reset the stream or closed the connection."""
         answer: RawAnswer | None = None
         while data := self._received():
             for event in self._h2.receive_data(data):
