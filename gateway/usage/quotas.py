@@ -182,8 +182,9 @@ class Standing:
         gone = now - self.starts_at
         if self.remaining == 0 or self.used == 0 or gone < dt.timedelta(minutes=5):
             return None
-        when = now + gone * (self.remaining / self.used)
-        return when if when < self.ends_at else None
+        # Compared as a number: at a slow pace it is further away than a date can be.
+        seconds = gone.total_seconds() * (self.remaining / self.used)
+        return now + dt.timedelta(seconds=seconds) if seconds < (self.ends_at - now).total_seconds() else None
 
 
 def standings(subscriptions: Iterable[Subscription], now: dt.datetime | None = None) -> list[Standing]:

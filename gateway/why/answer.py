@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from apis.models import ApiVersion
 from gateway.models import FailedCall
-from gateway.targets.envoy.replies import REPLIES
+from gateway.targets.envoy.replies import BAD_PATH, REPLIES
 from portal.accounts.models import Viewer
 from portal.errors import NotFound
 
@@ -13,7 +13,8 @@ from .chain import BAD, OK, REFUSED_BY, Link, links_of
 from .subject import Subject, of_call, of_pasted
 
 _REPLIES = {str(reply.reason): reply for reply in reversed(REPLIES)}
-_API = "The API itself"
+# What the gateway answers before its chain begins, and what comes of the API after it.
+_BEFORE, _REQUEST, _API = {BAD_PATH, "bad_request", "too_large"}, "The request", "The API itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ def _of_request(asked: Asked, by: Viewer) -> Answer:
     if subject.version and not ApiVersion.objects.visible_to(by).filter(pk=subject.version.pk).exists():
         subject.version = subject.operation = None
     current = links_of(subject, by)
-    refuser = next((name for name, reasons in REFUSED_BY.items() if call.reason in reasons), _API)
+    other = _REQUEST if call.reason in _BEFORE else _API
+    refuser = next((name for name, reasons in REFUSED_BY.items() if call.reason in reasons), other)
     links = _as_it_was(current, refuser, call)
     refused = next(link for link in links if link.state == BAD)
     return Answer(
@@ -65,7 +67,7 @@ def _of_request(asked: Asked, by: Viewer) -> Answer:
         links=links,
         reason=call.reason,
         remedy=refused.remedy,
-        now="" if refuser in (_API, "Credential") else _now(current),
+        now="" if refuser in (_REQUEST, "Credential", _API) else _now(current),
         call=call,
         subject=subject,
     )
@@ -86,7 +88,9 @@ def _call(request_id: str, by: Viewer) -> FailedCall:
 
 def _as_it_was(current: list[Link], refuser: str, call: FailedCall) -> list[Link]:
     """The chain at the time of the call: what came before the refusal was passed, what comes after was not reached."""
-    links, reached = [], True
+    links, reached = [], refuser != _REQUEST
+    if not reached:
+        links.append(_refusal(Link(_REQUEST, BAD, ""), call))
     for link in current:
         if link.name == refuser:
             links.append(_refusal(link, call))

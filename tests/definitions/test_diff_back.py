@@ -85,9 +85,9 @@ def place_of(change: Change) -> tuple[str, str]:
     """Where something changed, whatever the new document calls that."""
     operation = re.sub(r"\{[^}]*\}", "{}", change.operation)
     path = re.sub(r"/(oneOf|anyOf)(/[^/]*)?", "/of", change.path)
-    path = re.sub(r"^/parameters/path/[^/]+", "/parameters/path", path)
     if change.code == "parameter-moved":
-        path = re.sub(r"^/parameters/[^/]+", "/parameters", path)
+        path = re.sub(r"^/parameters/[^/]+/[^/]+", "/parameters", path)
+    path = re.sub(r"^/parameters/path/[^/]+", "/parameters/path", path)
     return operation, path
 
 

@@ -176,6 +176,24 @@ def test_standing_says_what_is_left(tail, subscription):
     assert (standing.used, standing.remaining, standing.percent) == (4, 6, 40)
 
 
+@pytest.mark.parametrize(
+    ("requests", "used", "runs_out"),
+    [(10, 0, None), (10, 1, None), (10, 8, "14:30"), (10, 10, None), (10**15, 1, None)],
+)
+def test_standing_says_when_it_runs_out_at_this_pace(subscription, requests, used, runs_out):
+    standing = quotas.Standing(
+        subscription,
+        quotas.Quota(requests, "day", "UTC"),
+        used,
+        utc("2026-11-23 00:00"),
+        utc("2026-11-24 00:00"),
+        None,
+    )
+    with time_machine.travel(utc("2026-11-23 11:36"), tick=False):
+        found = standing.runs_out_at
+    assert found == (utc(f"2026-11-23 {runs_out}") if runs_out else None)
+
+
 # ---- through Envoy ------------------------------------------------------------------------------------------------
 @pytest.fixture
 def running(envoy_here, settings, tmp_path_factory):

@@ -281,6 +281,17 @@ def test_recorded_failure_of_the_api_itself(shop, consumer):
     assert found.title == "The API answered 502"
 
 
+@pytest.mark.parametrize("reason", ["bad_path", "bad_request", "too_large"])
+def test_recorded_request_that_reached_no_check(shop, consumer, reason):
+    found = answer(shop.call(reason=reason, status=400).request_id, by=consumer)
+    assert refused(found) == (reason, "The request")
+
+
+def test_recorded_failure_on_the_way_to_the_api(shop, consumer):
+    found = answer(shop.call(reason="upstream_unavailable", status=503).request_id, by=consumer)
+    assert refused(found) == ("upstream_unavailable", "The API itself")
+
+
 def test_who_may_ask_about_a_recorded_call(shop, consumer, publisher, admin, stranger):
     call = shop.call(reason="not_subscribed")
     for person in (consumer, publisher, admin):
