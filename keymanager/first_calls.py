@@ -1,7 +1,6 @@
-"""Calls that a fresh credential opens, as lines that work when they are pasted into a shell."""
+"""Calls that a fresh credential opens, ready to be pasted: into a shell, or into a program."""
 
 import re
-import shlex
 from dataclasses import dataclass
 from itertools import islice
 
@@ -11,26 +10,30 @@ from django.urls import reverse
 
 from apis.first_call import PLACEHOLDER, easiest
 from apis.models import ApiType, ApiVersion
+from apis.reference import snippets
+from apis.reference.calls import Call as Request
 from subscriptions.models import Application, Subscription
 
 from .models import Credential
 
 _SHOWN = 3
 _OPERATIONS_READ = 200
+_OTHERS = ("python", "javascript", "go")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of one version; `text` is the whole curl line, the secret in it."""
+    """One call of one version, the secret in it; `others` are the same in other languages, by their names."""
 
     version: ApiVersion
     text: str
+    others: dict[str, str]
 
 
 def token_calls(*, token: str, application: Application, environment: str, scopes: list[str]) -> list[Call]:
     """The easiest call of each of the first few REST APIs that the token opens."""
     versions = _versions(application, environment).filter(security__oauth2=True)
-    return _calls(versions, environment, f"Authorization: Bearer {token}", set(scopes))
+    return _calls(versions, environment, ("Authorization", f"Bearer {token}"), set(scopes))
 
 
 def key_calls(*, key: str, credential: Credential) -> list[Call]:
@@ -38,7 +41,7 @@ def key_calls(*, key: str, credential: Credential) -> list[Call]:
     versions = _versions(credential.application, credential.environment).filter(security__api_key=True)
     if allowed := list(credential.allowed_apis.all()):
         versions = versions.filter(api__in=allowed)
-    return _calls(versions, credential.environment, f"x-api-key: {key}", None)
+    return _calls(versions, credential.environment, ("x-api-key", key), None)
 
 
 def token_request(*, client_id: str, secret: str) -> str:
@@ -59,7 +62,7 @@ def _versions(application: Application, environment: str) -> QuerySet[ApiVersion
 
 
 def _calls(
-    versions: QuerySet[ApiVersion], environment: str, header: str, scopes: set[str] | None
+    versions: QuerySet[ApiVersion], environment: str, header: tuple[str, str], scopes: set[str] | None
 ) -> list[Call]:
     newest: dict[int, ApiVersion] = {}
     for version in versions.select_related("api").order_by("api__name", "-discovered_at"):
@@ -68,11 +71,14 @@ def _calls(
     return list(islice((call for call in found if call), _SHOWN))
 
 
-def _call(version: ApiVersion, environment: str, header: str, scopes: set[str] | None) -> Call | None:
+def _call(
+    version: ApiVersion, environment: str, header: tuple[str, str], scopes: set[str] | None
+) -> Call | None:
     operations = version.operations.all()[:_OPERATIONS_READ]
     operation = easiest([one for one in operations if scopes is None or set(one.scopes) <= scopes])
     if operation is None or not re.fullmatch("[A-Z]+", operation.method):
         return None
     url = version.base_urls[environment] + PLACEHOLDER.sub("1", operation.path)
-    method = "" if operation.method == "GET" else f" -X {operation.method}"
-    return Call(version, f"curl{method} {shlex.quote(url)} \\\n  -H {shlex.quote(header)}")
+    request = Request(operation.method, url, (header,))
+    others = {snippets.WRITERS[name][0]: snippets.snippet(request, name) for name in _OTHERS}
+    return Call(version, snippets.snippet(request, "curl"), others)

@@ -144,6 +144,8 @@ def test_mint(browser, application, client_of):
     assert response["Cache-Control"] == "no-store"
     assert "Authorization: Bearer eyJ" in body
     assert "/items/1.0.0/open" in body
+    for language in ("import requests", "await fetch(", "net/http"):
+        assert language in body
     assert "items:write" in body  # the choice that was left
     assert client_of.secret not in body
 
