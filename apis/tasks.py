@@ -13,7 +13,7 @@ from portal.errors import PorticoError
 from portal.kube import get_cluster
 from portal.locks import advisory_lock
 
-from . import index, sync
+from . import changelog, index, sync
 from .models import Change
 from .reference.tasks import describe  # noqa: F401  here Celery finds it
 from .sync import Key, changes
@@ -71,6 +71,12 @@ def carry_changes() -> None:
         if time.monotonic() > until:
             wake_carriers()
             return
+
+
+@shared_task
+def compare(comparison_id: int) -> None:
+    """Compare two definitions for the changelog, before somebody waits for it."""
+    changelog.ensure(comparison_id)
 
 
 def _withdraw(taken: list[Change]) -> list[Change]:

@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 
 from .steps import STEPS
-from .views import catalog, publication, reference, sync, versions
+from .views import catalog, changelog, publication, reference, sync, versions
 
 
 class VersionConverter:
@@ -42,6 +42,12 @@ urlpatterns = [
         reference.schema,
         name="schema",
     ),
+    path("apis/<slug:slug>/changelog.atom", changelog.feed, name="feed"),
+    path("apis/<slug:slug>/<version:version>/changelog/", changelog.index, name="changelog"),
+    path(
+        "apis/<slug:slug>/<version:version>/changelog/since/<version:since>/", changelog.since, name="since"
+    ),
+    path("apis/<slug:slug>/<version:version>/changelog/<slug:change>/", changelog.change, name="change"),
     path("apis/<slug:slug>/<version:version>/plans/", versions.plans, name="plans"),
     path("apis/<slug:slug>/<version:version>/source/", versions.source, name="source"),
     path("apis/<slug:slug>/<version:version>/definition.<str:form>", versions.definition, name="definition"),

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from apis.definitions.diff import Change, Level
 from apis.definitions.parsed import Definition, from_plain
 from apis.definitions.reference import parts
 from apis.definitions.sandboxed import LENGTH, PATIENCE, WORK_BYTES
@@ -51,8 +52,14 @@ def reference(text: str, *, seconds: float = 20.0, work_bytes: int = WORK_BYTES)
     return parts.from_plain(_asked("reference", text, seconds, work_bytes))
 
 
-def _asked(wanted: str, text: str, seconds: float, work_bytes: int) -> dict[str, Any]:
-    message = {"wanted": wanted, "text": text, "seconds": seconds, "bytes": work_bytes}
+def diff(old: str, new: str, *, seconds: float = 9.0, work_bytes: int = WORK_BYTES) -> tuple[Change, ...]:
+    """What `apis.definitions.diff.diff` returns and raises, within the same bounds as `parse`."""
+    found = _asked("changes", new, seconds, work_bytes, old=old)
+    return tuple(Change(**{**change, "level": Level(change["level"])}) for change in found)
+
+
+def _asked(wanted: str, text: str, seconds: float, work_bytes: int, **more: str) -> Any:
+    message = {"wanted": wanted, "text": text, "seconds": seconds, "bytes": work_bytes, **more}
     try:
         answer = _reader.ask(message, seconds * PATIENCE)
     except Overdue:
@@ -60,8 +67,7 @@ def _asked(wanted: str, text: str, seconds: float, work_bytes: int) -> dict[str,
     except Gone:
         answer = {"memory": True}
     if wanted in answer:
-        found: dict[str, Any] = answer[wanted]
-        return found
+        return answer[wanted]
     raise refusal(answer)
 
 

@@ -11,10 +11,12 @@ import resource
 import signal
 import struct
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from apis.definitions import parse
+from apis.definitions.diff import diff
 from apis.definitions.parsed import as_plain
 from apis.definitions.reference import parts, reference_of
 from portal.errors import Invalid
@@ -39,7 +41,7 @@ def main() -> None:
     send(target, {"ready": True})
     while (message := receive(source)) is not None:
         begin(message["seconds"], begun_with + message["bytes"])
-        answer = answer_to(message["wanted"], message["text"])
+        answer = answer_to(message["wanted"], message["text"], message.get("old", ""))
         send(target, answer | {"spent": is_spent()})
         begin(0, begun_with + WORK_BYTES)
         del message, answer
@@ -57,9 +59,11 @@ def begin(seconds: float, most_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most_bytes, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def answer_to(wanted: str, text: str) -> dict[str, Any]:
-    """What the text describes, as a `definition` or a `reference`, or why it cannot be read."""
+def answer_to(wanted: str, text: str, old: str = "") -> dict[str, Any]:
+    """What the text describes, as a `definition` or a `reference`, its `changes` since `old`, or why it cannot be read."""
     try:
+        if wanted == "changes":
+            return {wanted: [asdict(change) for change in diff(old, text)]}
         if wanted == "reference":
             return {wanted: parts.as_plain(reference_of(text))}
         return {wanted: as_plain(parse(text))}

@@ -11,7 +11,9 @@ from .catalog import (
     Publication,
     Visibility,
 )
+from .changes import Comparison
 from .described import DescribedOperation, DescribedSchema, DocumentReference
+from .docs import DocsPage
 from .plans import Plan, PlanApproval, QuotaPeriod
 from .reference import ObjectReference
 from .sync import (
@@ -35,9 +37,11 @@ __all__ = [
     "Backend",
     "Change",
     "ClusterAccess",
+    "Comparison",
     "Dependency",
     "DescribedOperation",
     "DescribedSchema",
+    "DocsPage",
     "Document",
     "DocumentReference",
     "Environment",

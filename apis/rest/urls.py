@@ -1,10 +1,15 @@
 from rest_framework.routers import SimpleRouter
 
-from . import views
+from . import changes, views
 
 router = SimpleRouter()
 router.register("apis", views.Apis, basename="rest-apis")
 router.register(r"apis/(?P<slug>[-a-zA-Z0-9_]+)/versions", views.Versions, basename="rest-versions")
+router.register(
+    r"apis/(?P<slug>[-a-zA-Z0-9_]+)/versions/(?P<version>[^/]+)/changes",
+    changes.Changes,
+    basename="rest-changes",
+)
 router.register("plans", views.Plans, basename="rest-plans")
 router.register("sync-runs", views.SyncRuns, basename="rest-sync-runs")
 router.register("sync-problems", views.SyncProblems, basename="rest-sync-problems")

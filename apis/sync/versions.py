@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from apis import catalog
+from apis import catalog, changelog
 from apis.models import Api, ApiVersion, Operation, Publication
 from apis.querysets import ApiVersionQuerySet
 from apis.signals import version_changed
@@ -260,8 +260,9 @@ def _write(
     row.definition_pending = parsed.unreadable
     if row.pk is None:
         row.save()
-    row.document = definitions.document_of(row, published, parsed)
+    before, row.document = row.document_id, definitions.document_of(row, published, parsed)
     row.save()
+    changelog.note(row, before)
     plans = {around.plan(published.ref.namespace, name) for name in published.plans}
     ids = frozenset(plan.pk for plan in plans if plan is not None)
     if ids != recorded.plans:

@@ -108,6 +108,18 @@ def level_state(level_tag: str) -> str:
     return {"success": "ok", "warning": "warn", "error": "bad"}.get(level_tag, "info")
 
 
+# What a change of a definition means to callers: state word and icon.
+_CHANGES = {"breaking": ("bad", "bad"), "risky": ("warn", "warn"), "safe": ("ok", "ok")}
+
+
+@register.simple_tag
+def change_pill(level: str, count: int | None = None) -> SafeString:
+    """The level of a change, or with `count` how many there are of it."""
+    state_word, icon_name = _CHANGES.get(level, ("idle", "idle"))
+    label = level.capitalize() if count is None else f"{count:,} {level}"
+    return pill(state_word, label, icon_name)
+
+
 @register.simple_tag
 def health(state: str, word: str, detail: str = "") -> SafeString:
     """What the last probe saw, as a shape, a word and a number."""
