@@ -109,7 +109,10 @@ def summary_of(entry: Entry) -> str:
     """`2 breaking, 1 safe`, or why that cannot be said."""
     if entry.state != "compared":
         return "being compared" if entry.state == "waiting" else "could not be compared"
-    counts = [(getattr(entry.comparison, level), level) for level in Level]
-    return (
-        ", ".join(f"{count} {level}" for count, level in counts if count) or "nothing that matters to callers"
-    )
+    return ", ".join(f"{n} {level}" for level, n in counts_of(entry)) or "nothing that callers notice"
+
+
+def counts_of(entry: Entry) -> list[tuple[str, int]]:
+    """How many changes there are of each level that there is, the worst first."""
+    counts = [(level.value, getattr(entry.comparison, level)) for level in Level]
+    return [(level, count) for level, count in counts if count]
