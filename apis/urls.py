@@ -5,9 +5,9 @@ from .views import catalog, changelog, publication, reference, sync, versions
 
 
 class VersionConverter:
-    """A version as it stands in an address. `subscribe` is the page of the subscriptions app beside it."""
+    """A version as it stands in an address. The others are pages of the subscriptions app beside it."""
 
-    regex = r"(?!subscribe/)[^/]+"
+    regex = r"(?!subscribe/|request-form/)[^/]+"
 
     def to_python(self, value: str) -> str:
         return value

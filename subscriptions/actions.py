@@ -1,5 +1,8 @@
 """Every write about applications and subscriptions. HTML, REST and CLI call these."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -10,7 +13,8 @@ from portal.accounts.roles import Permission, check
 from portal.errors import Conflict, Invalid, NotFound
 
 from . import tasks
-from .models import Application, Approval, Subscription, SubscriptionStatus
+from .models import Application, Approval, RequestForm, Subscription, SubscriptionStatus
+from .request_forms import questions
 from .signals import subscription_changed
 
 Status = SubscriptionStatus
@@ -74,19 +78,34 @@ def delete_application(*, application: Application, by: User) -> None:
 
 # ---- the consumer's side of a subscription ------------------------------------------------------------------------
 @transaction.atomic
-def subscribe(*, application: Application, api: Api, plan: Plan, by: User, reason: str = "") -> Subscription:
-    """Ask for access; a plan with automatic approval gives it at once.
+def subscribe(
+    *,
+    application: Application,
+    api: Api,
+    plan: Plan,
+    by: User,
+    reason: str = "",
+    answers: Mapping[str, Any] | None = None,
+) -> Subscription:
+    """Ask for access; a plan with automatic approval gives it at once. `answers` are to the API's request form.
 
     Raises:
         Conflict: the API takes no new subscriptions, or the application has a live one.
-        Invalid: the API does not offer the plan.
+        Invalid: the API does not offer the plan, or an answer is none.
     """
     application = _locked_application(application)
     check(by, Permission.SUBSCRIBE, application.team)
     _check_open(api)
     _check_offered(api, plan)
+    form = RequestForm.objects.current_of(api)
     subscription = Subscription(
-        application=application, api=api, plan=plan, reason=reason.strip(), created_by=by
+        application=application,
+        api=api,
+        plan=plan,
+        reason=reason.strip(),
+        form=form,
+        answers=questions.kept(form.questions if form else (), answers or {}),
+        created_by=by,
     )
     automatic = plan.approval == PlanApproval.AUTOMATIC
     if automatic:
@@ -106,6 +125,7 @@ def subscribe(*, application: Application, api: Api, plan: Plan, by: User, reaso
         team=application.team,
         plan=plan.slug,
         note=subscription.reason,
+        **({"form": form.number} if form else {}),
     )
     if automatic:
         _decide(subscription, plan, Approval.Outcome.APPROVED, by=None)
@@ -113,6 +133,13 @@ def subscribe(*, application: Application, api: Api, plan: Plan, by: User, reaso
         tasks.tell_reviewers.delay_on_commit(subscription.public_id)
     _notify(subscription, "approved" if automatic else "requested", by)
     return subscription
+
+
+@transaction.atomic
+def subscribe_new(*, team: Team, name: str, by: User, **request: Any) -> Subscription:
+    """Register an application and ask for its access, both or neither; `request` is what `subscribe` takes."""
+    application = register_application(team=team, name=name, by=by)
+    return subscribe(application=application, by=by, **request)
 
 
 @transaction.atomic

@@ -49,8 +49,21 @@ def plans_of(api: Api) -> Any:
 
 
 class SubscribeForm(forms.Form):
+    """Somebody who has no application to choose names a new one here: one page less on the way to the first call."""
+
     application = forms.ModelChoiceField(
         Application.objects.none(), to_field_name="public_id", empty_label=None
+    )
+    name = forms.CharField(
+        max_length=120,
+        label="Name of your application",
+        help_text="What will call the API, as people know it: “Checkout web”. It is registered with the subscription.",
+    )
+    team = forms.ModelChoiceField(
+        Team.objects.none(),
+        to_field_name="slug",
+        empty_label=None,
+        help_text="The application belongs to this team, not to you.",
     )
     plan = PlanChoice(Plan.objects.none(), to_field_name="slug", empty_label=None, widget=forms.RadioSelect)
     reason = forms.CharField(
@@ -66,7 +79,12 @@ class SubscribeForm(forms.Form):
         taken = Subscription.objects.live().filter(api=api).values("application")
         applications = Application.objects.live().filter(team__in=teams_of(user, Permission.SUBSCRIBE))
         self.fields["application"].queryset = applications.exclude(pk__in=taken)  # type: ignore[attr-defined]
-        self.fields["plan"].queryset = plans_of(api)  # type: ignore[attr-defined]
+        self.fields["team"].queryset = teams_of(user, Permission.EDIT_APPLICATION)  # type: ignore[attr-defined]
+        plans = plans_of(api)
+        self.fields["plan"].queryset = plans  # type: ignore[attr-defined]
+        self.fields["plan"].initial = getattr(plans.first(), "slug", None)
+        for unused in ("name", "team") if self.fields["application"].queryset.exists() else ("application",):  # type: ignore[attr-defined]
+            del self.fields[unused]
 
 
 class ChangePlanForm(forms.Form):

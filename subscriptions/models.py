@@ -13,7 +13,8 @@ from portal.accounts.models import Team, User
 from portal.ids import new_id
 from portal.transitions import HasStatus
 
-from .querysets import ApplicationQuerySet, SubscriptionQuerySet
+from .querysets import ApplicationQuerySet, RequestFormQuerySet, SubscriptionQuerySet
+from .request_forms.questions import Question, read
 
 
 def _application_id() -> str:
@@ -53,6 +54,32 @@ class Application(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("subscriptions:application", args=[self.public_id])
+
+
+class RequestForm(models.Model):
+    """What the publishers of an API ask of whoever wants access. A change is a new row: answers keep the form they answer."""
+
+    api = models.ForeignKey(Api, on_delete=models.CASCADE, related_name="request_forms")
+    number = models.PositiveIntegerField()
+    # JSON as text: its questions keep their order. Empty: nothing is asked any more.
+    schema = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    objects = RequestFormQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-number"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["api", "number"], name="request_form_numbered_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Request form {self.number} of {self.api.name}"
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        return read(self.schema) if self.schema else ()
 
 
 class SubscriptionStatus(models.TextChoices):
@@ -111,6 +138,11 @@ class Subscription(HasStatus):
     requested_plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, related_name="+")
     status = models.CharField(max_length=14, choices=SubscriptionStatus, default=SubscriptionStatus.PENDING)
     reason = models.TextField(blank=True, max_length=2000, help_text="Why the consumer wants it.")
+    form = models.ForeignKey(
+        RequestForm, null=True, editable=False, on_delete=models.PROTECT, related_name="subscriptions"
+    )
+    # name of the question -> answer; only those that were given.
+    answers = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     # Since when the present request waits: for the queue's order.
@@ -145,6 +177,14 @@ class Subscription(HasStatus):
 
     def get_absolute_url(self) -> str:
         return reverse("subscriptions:subscription", args=[self.public_id])
+
+    @property
+    def answered(self) -> list[tuple[str, str]]:
+        """The questions of the form that was filled in and the answers, as people read them."""
+        if self.form is None:
+            return []
+        given = self.answers
+        return [(one.label, one.shown(given[one.name])) for one in self.form.questions if one.name in given]
 
 
 class Approval(models.Model):

@@ -9,7 +9,9 @@ from portal.accounts.models import Viewer
 from portal.accounts.roles import Permission, teams_with
 
 if TYPE_CHECKING:
-    from .models import Application, Subscription  # noqa: F401  named in strings
+    from apis.models import Api
+
+    from .models import Application, RequestForm, Subscription  # noqa: F401  named in strings
 
 
 class ApplicationQuerySet(models.QuerySet["Application"]):
@@ -23,6 +25,13 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         if user.is_admin:
             return self.live()
         return self.live().filter(team_id__in=teams_with(user, Permission.VIEW_APPLICATION))
+
+
+class RequestFormQuerySet(models.QuerySet["RequestForm"]):
+    def current_of(self, api: "Api") -> "RequestForm | None":
+        """What is asked now; None where nothing is."""
+        newest = self.filter(api=api).order_by("-number").first()
+        return newest if newest and newest.schema else None
 
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from .request_forms.views import request_form
 from .views import applications, approvals, subscriptions
 
 app_name = "subscriptions"
@@ -11,6 +12,7 @@ urlpatterns = [
     path("applications/<str:public_id>/delete/", applications.delete, name="delete"),
     path("applications/<str:public_id>/transfer/", applications.transfer, name="transfer"),
     path("apis/<slug:slug>/subscribe/", subscriptions.subscribe, name="subscribe"),
+    path("apis/<slug:slug>/request-form/", request_form, name="request-form"),
     path("subscriptions/<str:public_id>/", subscriptions.subscription, name="subscription"),
     path("subscriptions/<str:public_id>/change-plan/", subscriptions.change_plan, name="change-plan"),
     path("subscriptions/<str:public_id>/withdraw/", subscriptions.withdraw_plan_change, name="withdraw"),

@@ -1,11 +1,13 @@
+import json
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apis.models import Api, Plan
 from portal.accounts.models import Team
 
-from ..models import Application, Approval, Subscription
+from ..models import Application, Approval, RequestForm, Subscription
 
 
 class ApplicationSerializer(serializers.ModelSerializer[Application]):
@@ -55,6 +57,12 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
         allow_null=True,
         help_text="The plan asked for while change_pending.",
     )
+    form = serializers.IntegerField(
+        source="form.number", read_only=True, default=None, help_text="Number of the request form answered."
+    )
+    answers = serializers.DictField(
+        child=serializers.JSONField(), read_only=True, help_text="name of the question -> answer"
+    )
     approvals = ApprovalSerializer(many=True, read_only=True)
 
     class Meta:
@@ -67,6 +75,8 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
             "requested_plan",
             "status",
             "reason",
+            "form",
+            "answers",
             "created_at",
             "requested_at",
             "expires_at",
@@ -84,6 +94,38 @@ class NewSubscriptionInput(serializers.Serializer[Any]):
         allow_blank=True,
         default="",
         help_text="Whoever approves reads this.",
+    )
+
+    answers = serializers.DictField(
+        child=serializers.JSONField(allow_null=True),
+        required=False,
+        default=dict,
+        help_text="To the API's request form: name of the question -> text, number or boolean.",
+    )
+
+
+class RequestFormSerializer(serializers.ModelSerializer[RequestForm]):
+    schema = serializers.SerializerMethodField(
+        help_text="The questions, in order: a flat JSON Schema object. Null: nothing is asked."
+    )
+
+    class Meta:
+        model = RequestForm
+        fields = ("number", "schema", "created_at")
+        extra_kwargs = {
+            "number": {"help_text": "Counts up with each change; 0: nothing is asked."},
+            "created_at": {"allow_null": True},
+        }
+
+    @extend_schema_field({"type": "object", "additionalProperties": True, "nullable": True})
+    def get_schema(self, form: RequestForm) -> Any:
+        return json.loads(form.schema) if form.schema else None
+
+
+class RequestFormInput(serializers.Serializer[Any]):
+    schema = serializers.DictField(
+        child=serializers.JSONField(),
+        help_text="A flat JSON Schema object; docs/how-to/request-forms.md says what it takes.",
     )
 
 

@@ -149,7 +149,7 @@ class Subscriptions(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
     def get_queryset(self) -> QuerySet[Subscription]:
         rows = Subscription.objects.visible_to(self.request.user)
         return rows.select_related(
-            "application__team", "api__team", "plan", "requested_plan"
+            "application__team", "api__team", "plan", "requested_plan", "form"
         ).prefetch_related("approvals__plan", "approvals__by")
 
     @extend_schema(
@@ -180,6 +180,7 @@ class Subscriptions(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
             api=_named("api", Api.objects.visible_to(request.user), slug=data["api"]),
             plan=_named("plan", Plan.objects.live(), slug=data["plan"]),
             reason=data["reason"],
+            answers=data["answers"],
             by=person(request),
         )
         pending = row.status == SubscriptionStatus.PENDING

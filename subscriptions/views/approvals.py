@@ -41,7 +41,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
     else:
         show = "waiting"
         rows = mine.waiting().select_related(
-            "application__team", "api", "plan", "requested_plan", "created_by"
+            "application__team", "api", "plan", "requested_plan", "created_by", "form"
         )
         prefix, sorts = "", WAITING_SORTS
     if query:

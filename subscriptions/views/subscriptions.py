@@ -15,16 +15,20 @@ from portal.accounts.roles import Permission, permissions_of
 
 from .. import actions
 from ..forms import ChangePlanForm, ReasonForm, SubscribeForm
-from ..models import Subscription, SubscriptionStatus
+from ..models import RequestForm, Subscription, SubscriptionStatus
+from ..request_forms.forms import AnswersForm
 
 
 @login_required
 def subscribe(request: HttpRequest, slug: str) -> HttpResponse:
     api = get_object_or_404(Api.objects.visible_to(request.user), slug=slug)
-    initial = {"plan": request.GET.get("plan"), "application": request.GET.get("application")}
+    initial = {name: request.GET[name] for name in ("plan", "application") if name in request.GET}
     form = SubscribeForm(request.POST or None, user=person(request), api=api, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        subscription = actions.subscribe(api=api, **form.cleaned_data, by=person(request))
+    asked = RequestForm.objects.current_of(api)
+    answers = AnswersForm(request.POST or None, questions=asked.questions if asked else (), prefix="answers")
+    if request.method == "POST" and form.is_valid() & answers.is_valid():
+        act = actions.subscribe if "application" in form.cleaned_data else actions.subscribe_new
+        subscription = act(api=api, **form.cleaned_data, answers=answers.answers, by=person(request))
         if subscription.status == SubscriptionStatus.PENDING:
             messages.info(
                 request,
@@ -32,9 +36,8 @@ def subscribe(request: HttpRequest, slug: str) -> HttpResponse:
             )
         return redirect(subscription)
     open_for_new = ApiVersion.objects.served().filter(api=api, status="published").exists()
-    return render(
-        request, "subscriptions/subscribe.html", {"form": form, "api": api, "open_for_new": open_for_new}
-    )
+    context = {"form": form, "answers": answers, "api": api, "open_for_new": open_for_new}
+    return render(request, "subscriptions/subscribe.html", context)
 
 
 @login_required
@@ -110,7 +113,13 @@ def resume(request: HttpRequest, public_id: str) -> HttpResponse:
 
 def _visible(request: HttpRequest, public_id: str) -> Subscription:
     rows = Subscription.objects.visible_to(request.user).select_related(
-        "application__team", "api__team", "api__current_version", "plan", "requested_plan", "created_by"
+        "application__team",
+        "api__team",
+        "api__current_version",
+        "plan",
+        "requested_plan",
+        "created_by",
+        "form",
     )
     return get_object_or_404(rows, public_id=public_id)
 

@@ -32,6 +32,7 @@ from portal.accounts.roles import Permission, check
 from portal.errors import Forbidden, NotFound
 from subscriptions import actions as subscriptions_actions
 from subscriptions.models import Application, Subscription
+from subscriptions.request_forms.actions import set_request_form
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -313,6 +314,15 @@ def transfers(by: Any) -> Any:
 
 
 SUBSCRIPTIONS = [
+    Row(
+        "set an API's request form",
+        lambda by: set_request_form(
+            api=an_api("public"),
+            schema='{"type": "object", "properties": {"purpose": {"type": "string"}}}',
+            by=by,
+        ),
+        PUBLISHERS | ADMIN,
+    ),
     Row(
         "see an application",
         lambda by: sees(Application.objects.visible_to(by).filter(pk=factories.ApplicationFactory().pk)),

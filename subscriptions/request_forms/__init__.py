@@ -1,0 +1,1 @@
+"""What publishers ask of whoever wants access to their API, and the answers."""
