@@ -222,6 +222,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "portal.zones.TimeZoneMiddleware",
     "portal.responses.DomainErrorMiddleware",
 ]
 

@@ -189,6 +189,16 @@ def utc(moment: datetime | None) -> str:
 
 
 @register.filter
+def local(moment: datetime | None) -> str:
+    """`23 Nov 2026, 15:02:31 CET`: in the person's zone, which it names; a dash for none."""
+    if not moment:
+        return "—"
+    here = timezone.localtime(moment)
+    name = here.tzname() or ""
+    return f"{here:%-d %b %Y, %H:%M:%S} {f'UTC{name}' if name[:1] in '+-' else name}"
+
+
+@register.filter
 def clock(moment: datetime | None) -> str:
     """`14:01:52.317` in UTC, for machine times beside each other, or a dash."""
     return f"{moment.astimezone(UTC):%H:%M:%S.%f}"[:-3] if moment else "—"
@@ -202,7 +212,7 @@ def ago(moment: datetime | None) -> str:
     gap = timezone.now() - moment
     span = _span(abs(gap))
     if not span:
-        return f"{moment.astimezone(UTC):%-d %b %Y}"
+        return f"{timezone.localtime(moment):%-d %b %Y}"
     return f"{span} ago" if gap >= timedelta(0) else f"in {span}"
 
 
@@ -221,13 +231,13 @@ def _span(gap: timedelta) -> str:
 
 @register.simple_tag
 def when(moment: datetime | None) -> SafeString:
-    """A time element that reads as `ago` and shows the exact UTC time on hover."""
+    """A time element that reads as `ago` and shows the exact time on hover, in the person's zone."""
     if not moment:
         return mark_safe('<span class="t3">never</span>')
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         moment.astimezone(UTC).isoformat(),
-        utc(moment),
+        local(moment),
         ago(moment),
     )
 
