@@ -4,7 +4,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from apis.models import Api
@@ -31,13 +31,19 @@ class CallSeriesQuerySet(models.QuerySet["CallSeries"]):
         """Calls by the person's teams' applications."""
         return self.filter(application__in=Application.objects.visible_to(user).values("pk"))
 
-    def of_apis(self, user: Viewer) -> Self:
-        """Calls to the APIs that the person's teams publish; everything for an admin."""
+    def of_apis(self, user: Viewer, *, everybody: bool = False) -> Self:
+        """Calls to the APIs that the person's teams publish, by caller or of `everybody`; all APIs for an admin."""
         if not user.is_authenticated:
             return self.none()
-        if user.is_admin:
-            return self
-        return self.filter(api__team_id__in=teams_with(user, Permission.REVIEW))
+        rows = self.filter(everybody=everybody)
+        return rows if user.is_admin else rows.filter(api__team_id__in=teams_with(user, Permission.REVIEW))
+
+    def idle(self) -> Self:
+        """Those of which nothing is kept any more: no counts, no single failed calls."""
+        from .models import DayCalls, FailedCall, HourCalls, MinuteCalls  # noqa: PLC0415  models import this module
+
+        kept = (MinuteCalls, HourCalls, DayCalls, FailedCall)
+        return self.filter(*(~Exists(model.objects.filter(series=OuterRef("pk"))) for model in kept))
 
 
 class CallCountQuerySet(models.QuerySet["CallCount"]):

@@ -56,6 +56,8 @@ class CallSeries(models.Model):
     application = models.ForeignKey(Application, null=True, on_delete=models.CASCADE, related_name="+")
     credential = models.ForeignKey(Credential, null=True, on_delete=models.CASCADE, related_name="+")
     plan = models.ForeignKey(Plan, null=True, on_delete=models.CASCADE, related_name="+")
+    # Every call is counted twice: for its caller, and in the series of its operation for everybody.
+    everybody = models.BooleanField(default=False, help_text="Of all callers together.")
 
     objects = CallSeriesQuerySet.as_manager()
 

@@ -109,7 +109,7 @@ class Usage(ViewSet):
     )
     def list(self, request: Request) -> Response:
         scope = scope_of(person(request), request.query_params.get("of", ""))
-        series = scope.series
+        series = scope.counted
         if (environment := request.query_params.get("environment", "")) in Environment.values:
             series = series.filter(environment=environment)
         found = reports.report(series, range_of(request.query_params.get("range")), by=scope.by)

@@ -1,11 +1,12 @@
 """What people see of the counts: sums over what they may see, in few queries whatever the number of calls."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from gateway.models import BUCKETS_MS, CallCount, CallSeries
@@ -119,32 +120,64 @@ class Report:
 def report(
     series: QuerySet[CallSeries], found: Range, *, by: str = "api", now: dt.datetime | None = None
 ) -> Report:
-    """Add up. `by` is what the lines and the parties are: `api`, or `application` for who publishes an API."""
+    """Add up. `by` is what the lines and the parties are: `api`, or `application` for who publishes an API.
+
+    Five passes over the counts, whatever is shown of them; what they are of is looked up once for each series.
+    """
     now = now or timezone.now()
     starts = found.starts(now)
-    everything = found.model.objects.all()
-    if series.query.has_filters():
-        everything = everything.filter(series__in=_named(series))
+    everything = found.model.objects.filter(series__in=_named(series)).order_by()
     rows = everything.filter(at__gte=starts[0])
-    totals = _totals(rows)
-    name = f"series__{by}__name"
+    sums = list(rows.values_list("series_id", "status_class", "reason").annotate(n=Sum("calls")))
+    parts = Parts(by, {row[0] for row in sums})
+    latency = _latency(rows)
+    classes, received, sent = _classes(rows, starts)
     return Report(
         range=found,
         starts=starts,
-        totals=totals[0],
+        totals=Group(
+            "",
+            sum(row[3] for row in sums),
+            sum(n for _, status_class, reason, n in sums if reason or status_class >= 4),
+            _added(latency.values()),
+        ),
         before=_sum(everything.filter(at__gte=starts[0] - found.length, at__lt=starts[0]), "calls"),
-        refused=_sum(rows.exclude(reason__in=LET_THROUGH), "calls"),
-        received=totals[1],
-        sent=totals[2],
-        points=_points(rows, by, starts),
-        classes=_classes(rows, starts),
-        failures=_failures(rows),
-        operations=_operations(rows),
-        parties=_groups(rows, (name, f"series__{by}"), lambda key: {"name": key[0] or "Unknown"}),
+        refused=sum(n for _, _, reason, n in sums if reason not in LET_THROUGH),
+        received=received,
+        sent=sent,
+        points=_points(rows, parts, starts),
+        classes=classes,
+        failures=_failures(sums, parts),
+        operations=_groups(sums, latency, parts.operation),
+        parties=_groups(sums, latency, parts.party),
     )
 
 
-_FAILED = Sum("calls", filter=~Q(reason="") | Q(status_class__gte=4), default=0)
+class Parts:
+    """What each series is of, as a report names it: read once."""
+
+    def __init__(self, by: str, series: set[int]) -> None:
+        self.by = by
+        known = CallSeries.objects.filter(pk__in=series)
+        names = (f"{by}_id", f"{by}__name", "api__name", "version__version", "operation")
+        self._of = {pk: row for pk, *row in known.values_list("pk", *names)}
+        self.labels = {row[0]: row[1] or "Unknown" for row in self._of.values()}
+
+    def party(self, series: int) -> tuple[Any, Group] | None:
+        """What it belongs to: a key, and a group without calls that has its names."""
+        pk, name, *_ = self._of.get(series, (None, None))
+        return (pk, Group(name or "Unknown", 0, 0))
+
+    def operation(self, series: int) -> tuple[Any, Group] | None:
+        """The same of its operation; None where none was found to be called."""
+        if series not in self._of:
+            return None
+        _, _, api, version, operation = self._of[series]
+        key = (operation, api or "", version or "")
+        return (key, Group(operation, 0, 0, api=key[1], about=key[2])) if operation else None
+
+    def api(self, series: int) -> str:
+        return (self._of[series][2] if series in self._of else "") or ""
 
 
 def _named(series: QuerySet[CallSeries]) -> QuerySet[CallSeries] | list[int]:
@@ -157,29 +190,24 @@ def _sum(rows: QuerySet[CallCount], what: str) -> int:
     return rows.aggregate(n=Sum(what, default=0))["n"]
 
 
-def _totals(rows: QuerySet[CallCount]) -> tuple[Group, int, int]:
-    sums = rows.aggregate(
-        n=Sum("calls", default=0),
-        failed=_FAILED,
-        bytes_in=Sum("received", default=0),
-        bytes_out=Sum("sent", default=0),
-    )
-    latency = _buckets(rows.filter(reason="").aggregate(**_LATENCY))
-    return Group("", sums["n"], sums["failed"], latency), sums["bytes_in"], sums["bytes_out"]
+def _latency(rows: QuerySet[CallCount]) -> dict[int, tuple[int, ...]]:
+    """The histogram of each series' calls that the API answered itself."""
+    found = rows.filter(reason="").values_list("series_id").annotate(**_LATENCY)
+    return {pk: tuple(int(bucket) for bucket in buckets) for pk, *buckets in found}
 
 
-def _buckets(row: Mapping[str, Any]) -> tuple[int, ...]:
-    return tuple(int(row[name] or 0) for name in _LATENCY)
+def _added(histograms: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(map(sum, zip(*histograms, strict=True)))
 
 
-def _points(rows: QuerySet[CallCount], by: str, starts: list[dt.datetime]) -> dict[str, list[int]]:
+def _points(rows: QuerySet[CallCount], parts: Parts, starts: list[dt.datetime]) -> dict[str, list[int]]:
     """The busiest by name, and the rest as one. Of two with the same name the second gets a number."""
     place = {start: n for n, start in enumerate(starts)}
     lines: dict[tuple[int, str], list[int]] = {}
-    sums = rows.order_by().values_list(f"series__{by}", f"series__{by}__name", "at").annotate(n=Sum("calls"))
-    for row, label, at, calls in sums:
+    for pk, at, calls in rows.values_list(f"series__{parts.by}", "at").annotate(n=Sum("calls")):
         if at in place:
-            lines.setdefault((row or 0, label or "Unknown"), [0] * len(starts))[place[at]] += calls
+            line = (pk or 0, parts.labels.get(pk, "Unknown"))
+            lines.setdefault(line, [0] * len(starts))[place[at]] += calls
     ranked = sorted(lines, key=lambda line: (-sum(lines[line]), line[1], line[0]))
     kept: dict[str, list[int]] = {}
     for line in ranked[:SHOWN_SERIES]:
@@ -190,55 +218,55 @@ def _points(rows: QuerySet[CallCount], by: str, starts: list[dt.datetime]) -> di
     return kept
 
 
-def _classes(rows: QuerySet[CallCount], starts: list[dt.datetime]) -> dict[int, list[int]]:
+def _classes(rows: QuerySet[CallCount], starts: list[dt.datetime]) -> tuple[dict[int, list[int]], int, int]:
+    """Calls by class of answer in each step; bytes received and sent."""
     place = {start: n for n, start in enumerate(starts)}
     found: dict[int, list[int]] = {}
-    for status_class, at, calls in rows.order_by().values_list("status_class", "at").annotate(n=Sum("calls")):
+    received = sent = 0
+    sums = rows.values_list("status_class", "at").annotate(Sum("calls"), Sum("received"), Sum("sent"))
+    for status_class, at, calls, bytes_in, bytes_out in sums:
+        received, sent = received + bytes_in, sent + bytes_out
         if at in place:
             found.setdefault(status_class, [0] * len(starts))[place[at]] += calls
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items())), received, sent
 
 
-def _failures(rows: QuerySet[CallCount]) -> list[Failure]:
-    bad = rows.filter(~Q(reason="") | Q(status_class__gte=4)).order_by()
-    found = bad.values_list("reason", "status_class", "series__api__name").annotate(n=Sum("calls"))
-    ranked = sorted(found, key=lambda row: (-row[3], row[0], row[1], row[2] or ""))
-    return [
-        Failure(reason, status_class, api or "", calls) for reason, status_class, api, calls in ranked[:TOP]
-    ]
+def _failures(sums: Iterable[tuple[int, int, str, int]], parts: Parts) -> list[Failure]:
+    found: Counter[tuple[str, int, str]] = Counter()
+    for series, status_class, reason, calls in sums:
+        if reason or status_class >= 4:
+            found[reason, status_class, parts.api(series)] += calls
+    ranked = sorted(found.items(), key=lambda row: (-row[1], row[0]))
+    return [Failure(*key, calls) for key, calls in ranked[:TOP]]
 
 
-def _operations(rows: QuerySet[CallCount]) -> list[Group]:
-    known = rows.exclude(series__operation="")
-    names = ("series__operation", "series__api__name", "series__version__version")
-    return _groups(known, names, lambda key: {"name": key[0], "api": key[1] or "", "about": key[2] or ""})
-
-
-def _groups(rows: QuerySet[CallCount], names: tuple[str, ...], fields: Any) -> list[Group]:
+def _groups(
+    sums: Iterable[tuple[int, int, str, int]],
+    latency: Mapping[int, tuple[int, ...]],
+    part: Callable[[int], tuple[Any, Group] | None],
+) -> list[Group]:
     """The busiest groups, with the latency of what the API answered itself."""
-    top = list(
-        rows.order_by().values(*names).annotate(n=Sum("calls"), failed=_FAILED).order_by("-n", *names)[:TOP]
-    )
-    if not top:
-        return []
-    wanted = Q()
-    for row in top:
-        wanted |= Q(
-            **{name if row[name] is not None else f"{name}__isnull": _value(row[name]) for name in names}
+    names: dict[Any, Group] = {}
+    calls: Counter[Any] = Counter()
+    failed: Counter[Any] = Counter()
+    members: defaultdict[Any, set[int]] = defaultdict(set)
+    for series, status_class, reason, n in sums:
+        if found := part(series):
+            key = found[0]
+            names[key] = found[1]
+            members[key].add(series)
+            calls[key] += n
+            failed[key] += n if reason or status_class >= 4 else 0
+    ranked = sorted(calls, key=lambda key: (-calls[key], names[key].name, str(key)))[:TOP]
+    return [
+        replace(
+            names[key],
+            calls=calls[key],
+            failed=failed[key],
+            latency=_added(latency[series] for series in members[key] if series in latency),
         )
-    answered = rows.filter(wanted, reason="").order_by().values(*names).annotate(**_LATENCY)
-    latency = {tuple(row[name] for name in names): _buckets(row) for row in answered}
-    groups = []
-    for row in top:
-        key = tuple(row[name] for name in names)
-        groups.append(
-            Group(calls=row["n"], failed=row["failed"], latency=latency.get(key, ()), **fields(key))
-        )
-    return groups
-
-
-def _value(value: Any) -> Any:
-    return True if value is None else value
+        for key in ranked
+    ]
 
 
 def csv_rows(found: Report) -> Iterable[list[object]]:

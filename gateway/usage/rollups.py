@@ -10,9 +10,11 @@ from django.utils import timezone
 from gateway.models import (
     BUCKETS_MS,
     CallCount,
+    CallSeries,
     DayCalls,
     FailedCall,
     HourCalls,
+    LogPosition,
     MinuteCalls,
     QuotaUse,
     RollupDue,
@@ -38,6 +40,8 @@ _STEPS: dict[str, tuple[type[CallCount], type[CallCount], dt.timedelta]] = {
 }
 # Of a task's 50 s.
 _SECONDS = 30.0
+# Series that are forgotten at once; the task comes every hour.
+_PRUNED = 20_000
 
 
 def roll_up() -> int:
@@ -74,11 +78,21 @@ def prune() -> None:
     DayCalls.objects.filter(at__lt=now - dt.timedelta(days=settings.USAGE_DAY_DAYS)).delete()
     QuotaUse.objects.filter(ends_at__lt=now - dt.timedelta(days=settings.USAGE_DAY_DAYS)).delete()
     prune_failed(now)
+    prune_series()
 
 
 def _forget(model: type[MinuteCalls | HourCalls], unit: str, before: dt.datetime) -> None:
     oldest_due = RollupDue.objects.filter(unit=unit).order_by("at").values_list("at", flat=True).first()
     model.objects.filter(at__lt=min(before, oldest_due or before)).delete()
+
+
+def prune_series() -> None:
+    """Forget who called what where no counts say it any more. Nothing is counted meanwhile, so that none gets new ones."""
+    idle = list(CallSeries.objects.idle().values_list("pk", flat=True)[:_PRUNED])
+    if idle:
+        with transaction.atomic():
+            LogPosition.objects.locked()
+            CallSeries.objects.filter(pk__in=idle).idle().delete()
 
 
 def prune_failed(now: dt.datetime) -> None:

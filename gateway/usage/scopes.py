@@ -18,11 +18,15 @@ APPLICATIONS, APIS = "applications", "apis"
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """`value` is what the address says: applications, apis, app_… or an API's slug. `by` is what its lines are."""
+    """`value` is what the address says: applications, apis, app_… or an API's slug. `by` is what its lines are.
+
+    `series` are its calls by caller, `counted` those that a report adds up: as few as say the same.
+    """
 
     value: str
     label: str
     series: QuerySet[CallSeries]
+    counted: QuerySet[CallSeries]
     subscriptions: QuerySet[Subscription]
     by: str
 
@@ -62,13 +66,15 @@ def scope_of(user: Viewer, value: str) -> Scope:
         return _of_applications(value, "All applications", applications_of(user))
     if value == APIS:
         series = CallSeries.objects.of_apis(user)
+        counted = CallSeries.objects.of_apis(user, everybody=True)
         live = Subscription.objects.live().filter(api__in=apis_of(user))
-        return Scope(value, "All APIs", series, live, "api")
+        return Scope(value, "All APIs", series, counted, live, "api")
     if application := applications_of(user).filter(public_id=value).first():
         return _of_applications(value, application.name, applications_of(user).filter(pk=application.pk))
     if api := apis_of(user).filter(slug=value).first():
         live = Subscription.objects.live().filter(api=api)
-        return Scope(value, api.name, CallSeries.objects.filter(api=api), live, "application")
+        series = CallSeries.objects.filter(api=api, everybody=False)
+        return Scope(value, api.name, series, series, live, "application")
     raise NotFound("There is no such application or API, or you may not see its calls.")
 
 
@@ -81,4 +87,5 @@ def _usual(user: Viewer) -> str:
 def _of_applications(value: str, label: str, applications: QuerySet[Application]) -> Scope:
     wanted = applications.values("pk")
     live = Subscription.objects.live().filter(application__in=wanted)
-    return Scope(value, label, CallSeries.objects.filter(application__in=wanted), live, "api")
+    series = CallSeries.objects.filter(application__in=wanted)
+    return Scope(value, label, series, series, live, "api")

@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from subscriptions.models import Application
 
 from . import quotas
 from .lines import plain
-from .tally import Outcome, SeriesKey, Tally, failed_fields
+from .tally import Numbers, Outcome, SeriesKey, Tally, failed_fields, of_everybody
 
 # Series whose row is known by heart. One takes some 500 bytes.
 _REMEMBERED = 100_000
@@ -43,9 +43,13 @@ ON CONFLICT (unit, at) DO UPDATE SET touched = known.touched + 1
 
 @dataclass
 class Store:
-    """Saves tallies. It remembers which series have which row; `forget` after a transaction that was rolled back."""
+    """Saves tallies. It remembers which series have which row; `forget` after a transaction that was rolled back.
+
+    Each day it starts anew, so that every series it knows has counts by the minute: those are never pruned.
+    """
 
     _series: dict[SeriesKey, int] = field(default_factory=dict)
+    _day: dt.date | None = None
 
     def forget(self) -> None:
         self._series.clear()
@@ -54,8 +58,12 @@ class Store:
         """Add the tally to what is there. Raises the database's errors; then nothing of it is saved."""
         if not tally.counts:
             return
-        self._learn({outcome.series for outcome in tally.counts})
-        self._add_counts(tally)
+        if now.date() != self._day:
+            self.forget()
+            self._day = now.date()
+        counts = tally.counts | of_everybody(tally.counts)
+        self._learn({outcome.series for outcome in counts})
+        self._add_counts(counts)
         quotas.add(tally.passed, now)
         Credential.objects.seen(tally.used)
         FailedCall.objects.bulk_create(
@@ -63,12 +71,12 @@ class Store:
             for series, reason, line in tally.failed
         )
 
-    def _add_counts(self, tally: Tally) -> None:
+    def _add_counts(self, counts: Mapping[Outcome, Numbers]) -> None:
         rows = [
             self._row(outcome, numbers.calls, numbers.received, numbers.sent, numbers.latency)
-            for outcome, numbers in tally.counts.items()
+            for outcome, numbers in counts.items()
         ]
-        hours = {outcome.at.replace(minute=0) for outcome in tally.counts}
+        hours = {outcome.at.replace(minute=0) for outcome in counts}
         with connection.cursor() as cursor:
             cursor.execute(_ADD.format(table=MinuteCalls._meta.db_table), [json.dumps(rows)])
             cursor.execute(_DUE.format(table=RollupDue._meta.db_table), [list(hours)])
@@ -103,7 +111,10 @@ class Store:
 
 
 def _digest(key: SeriesKey) -> str:
-    return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
+    """The series of everybody's calls have a form that migration 0004 can make of what is in the database."""
+    names = (key.environment, key.api, key.version, key.operation)
+    text = "\n".join(("everybody", *names)) if key.everybody else json.dumps(key[:-1])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _rows(keys: list[SeriesKey]) -> list[CallSeries]:
@@ -128,6 +139,7 @@ def _rows(keys: list[SeriesKey]) -> list[CallSeries]:
             application_id=applications.get(key.application),
             credential_id=credentials.get(key.credential),
             plan_id=plans.get(key.plan),
+            everybody=key.everybody,
         )
         for key in keys
     ]

@@ -3,7 +3,7 @@
 import datetime as dt
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ LET_THROUGH = frozenset({"", "upstream_timeout", "upstream_unavailable", "aborte
 
 
 class SeriesKey(NamedTuple):
-    """Who calls what, by the names that the gateway logs."""
+    """Who calls what, by the names that the gateway logs; `everybody`: the calls of all callers together."""
 
     environment: str
     api: str
@@ -27,6 +27,7 @@ class SeriesKey(NamedTuple):
     application: str
     credential: str
     plan: str
+    everybody: bool = False
 
 
 class Outcome(NamedTuple):
@@ -46,6 +47,12 @@ class Numbers:
     def __init__(self) -> None:
         self.calls = self.received = self.sent = 0
         self.latency = [0] * (len(BUCKETS_MS) + 1)
+
+    def add(self, other: "Numbers") -> None:
+        self.calls += other.calls
+        self.received += other.received
+        self.sent += other.sent
+        self.latency = [sum(pair) for pair in zip(self.latency, other.latency, strict=True)]
 
 
 @dataclass
@@ -112,6 +119,15 @@ class Tally:
         if (series.application or series.api) and self._remembered[kind] < REMEMBERED:
             self._remembered[kind] += 1
             self.failed.append((series, reason, line))
+
+
+def of_everybody(counts: Mapping[Outcome, Numbers]) -> dict[Outcome, Numbers]:
+    """The same calls by operation, whoever made them: what a report of many callers reads."""
+    found: dict[Outcome, Numbers] = {}
+    for outcome, numbers in counts.items():
+        series = outcome.series._replace(application="", credential="", plan="", everybody=True)
+        found.setdefault(outcome._replace(series=series), Numbers()).add(numbers)
+    return found
 
 
 def failed_fields(line: Line) -> dict[str, object]:

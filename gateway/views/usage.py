@@ -78,7 +78,7 @@ def failed_calls(request: HttpRequest) -> HttpResponse:
 def _asked(request: HttpRequest) -> tuple[Scope, Report]:
     """What the address asks for. Raises NotFound for calls that the person may not see."""
     scope = scope_of(person(request), request.GET.get("of", ""))
-    series = scope.series
+    series = scope.counted
     if (environment := request.GET.get("environment", "")) in Environment.values:
         series = series.filter(environment=environment)
     return scope, reports.report(series, range_of(request.GET.get("range")), by=scope.by)

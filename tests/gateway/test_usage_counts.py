@@ -53,8 +53,18 @@ def count(tail, *lines):
         pass
 
 
+def own(model=MinuteCalls, *, everybody=False):
+    """Counts by caller, or of everybody."""
+    return model.objects.filter(series__everybody=everybody)
+
+
 def total(model=MinuteCalls):
-    return model.objects.aggregate(n=Sum("calls"))["n"] or 0
+    """All calls, which are the same however they are counted."""
+    by_caller, of_everybody = (
+        own(model, everybody=everybody).aggregate(n=Sum("calls"))["n"] or 0 for everybody in (False, True)
+    )
+    assert by_caller == of_everybody
+    return by_caller
 
 
 def test_counts_and_position_are_saved_together(tail, known):
@@ -62,7 +72,7 @@ def test_counts_and_position_are_saved_together(tail, known):
     count(tail, now_line(known), now_line(known))
     count(tail, now_line(known), b"rubbish\n", now_line(known, probe="1"))
     assert total() == 3
-    series = CallSeries.objects.get()
+    series = CallSeries.objects.get(everybody=False)
     assert (series.version, series.credential, series.plan) == (version, credential, plan)
     assert (series.api, series.application, series.operation) == (
         version.api,
@@ -76,9 +86,7 @@ def test_counts_and_position_are_saved_together(tail, known):
 def test_histogram_is_added_bucket_by_bucket(tail, known):
     for took in (7, 7, 8, 40_000):
         count(tail, now_line(known, duration_ms=took))
-    latency = [
-        sum(bucket) for bucket in zip(*MinuteCalls.objects.values_list("latency", flat=True), strict=True)
-    ]
+    latency = [sum(bucket) for bucket in zip(*own().values_list("latency", flat=True), strict=True)]
     assert (latency[4], latency[5], latency[-1], sum(latency)) == (2, 1, 1, 4)
 
 
@@ -107,6 +115,21 @@ def test_names_that_nobody_has_count_all_the_same(tail):
     count(tail, line(), line(api=None, version=None, operation=None, application=None, credential=None))
     assert total() == 2
     assert set(CallSeries.objects.values_list("application", "api")) == {(None, None)}
+
+
+def test_everybodys_calls_are_counted_by_operation(tail, known):
+    version, _, _ = known
+    other = factories.KeyFactory().credential
+    names = {"application": other.application.public_id, "credential": other.public_id}
+    count(tail, now_line(known), now_line(known, **names), now_line(known, operation="GET /other"))
+    assert CallSeries.objects.filter(everybody=False).count() == 3
+    together = CallSeries.objects.filter(everybody=True)
+    assert {(row.version, row.operation, row.application) for row in together} == {
+        (version, "GET /items", None),
+        (version, "GET /other", None),
+    }
+    sums = own(everybody=True).values_list("series__operation").annotate(Sum("calls"), Sum("latency__4"))
+    assert set(sums) == {("GET /items", 2, 2), ("GET /other", 1, 1)}
 
 
 def test_step_without_anything_new_asks_nothing_of_the_database(tail, known, django_assert_num_queries):
@@ -181,7 +204,7 @@ def test_rollups_are_the_sums_however_often_they_run(tail, known):
     count(tail, now_line(known, seconds_ago=3600), now_line(known, status=500))
     tasks.roll_up_usage()
     assert total() == total(HourCalls) == total(DayCalls) == 22
-    buckets = [sum(row.latency) for row in DayCalls.objects.all()]
+    buckets = [sum(row.latency) for row in own(DayCalls)]
     assert sum(buckets) == 22
 
 
@@ -212,5 +235,28 @@ def test_old_counts_are_forgotten_once_they_are_summed_up(tail, known, settings)
 def test_line_of_a_forgotten_time_counts_where_counts_are_kept(tail, known, settings):
     """A WebSocket that ends after a week must not replace a summed-up hour by itself."""
     count(tail, now_line(known, seconds_ago=3600 * 24 * 9))
-    at = MinuteCalls.objects.get().at
+    at = own().get().at
     assert timezone.now() - at < dt.timedelta(days=settings.USAGE_MINUTE_DAYS)
+
+
+def test_series_without_counts_are_forgotten(tail, known, settings):
+    count(tail, now_line(known), now_line(known, operation="GET /old", seconds_ago=60))
+    tasks.roll_up_usage()
+    tasks.prune_usage()
+    assert CallSeries.objects.count() == 4
+    for model in (MinuteCalls, HourCalls, DayCalls):
+        model.objects.filter(series__operation="GET /old").delete()
+    tasks.prune_usage()
+    assert set(CallSeries.objects.values_list("operation", flat=True)) == {"GET /items"}
+
+
+def test_series_is_known_anew_each_day(tail, known, monkeypatch):
+    """What was forgotten meanwhile gets a new row: no count is left without its series."""
+    count(tail, now_line(known))
+    MinuteCalls.objects.all().delete()
+    tasks.prune_usage()
+    assert not CallSeries.objects.exists()
+    tomorrow = timezone.now() + dt.timedelta(days=1)
+    monkeypatch.setattr(timezone, "now", lambda: tomorrow)
+    count(tail, now_line(known))
+    assert total() == 1
