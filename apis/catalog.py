@@ -4,10 +4,12 @@ import re
 from collections.abc import Sequence
 
 from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Left
 from django.utils import timezone
 from django.utils.text import slugify
 
-from .models import Api, ApiVersion, Plan, Publication
+from .models import Api, ApiVersion, DocsPage, Plan, Publication
 
 SEARCH_CONFIG = "english"
 SLUG_LENGTH = 63
@@ -107,16 +109,23 @@ def free_slug(model: type[Api] | type[Plan], *wishes: str) -> str:
     return next(slug for n in range(2, len(taken) + 3) if (slug := f"{base}-{n}") not in taken)
 
 
+def docs_of(api: Api) -> list[tuple[str, str]]:
+    """(title, beginning of the text) of the docs pages of what the catalog shows."""
+    rows = DocsPage.objects.filter(Q(version=api.current_version) | Q(version=None), api=api)
+    return list(rows.values_list("title", Left("text", INDEXED_TEXT)))
+
+
 def _weighed(api: Api) -> dict[str, str]:
     """weight -> text: what the API is called before what it says of itself, and its operations last."""
     operations: list[tuple[str, str, str]] = []
     if api.current_version:
         rows = api.current_version.operations.values_list("path", "operation_id", "summary")
         operations = list(rows[:INDEXED_OPERATIONS])
+    pages = docs_of(api)
     words = re.sub(r"[/{}_.-]+", " ", " ".join(part for row in operations for part in row))
     return {
         "A": f"{api.name} {api.key.replace('-', ' ')}",
-        "B": " ".join([api.summary, *api.tags, _team_name(api)]),
-        "C": api.description[:INDEXED_TEXT],
+        "B": " ".join([api.summary, *api.tags, _team_name(api), *(title for title, _ in pages)]),
+        "C": " ".join([api.description, *(text for _, text in pages)])[:INDEXED_TEXT],
         "D": words[:INDEXED_TEXT],
     }

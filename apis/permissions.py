@@ -16,6 +16,15 @@ def can_publish(user: Viewer, api: Api) -> bool:
     return can(user, Permission.PUBLISH, api.team)
 
 
+def check_can_write_docs(user: Viewer, api: Api) -> None:
+    check(user, Permission.WRITE_DOCS, api.team)
+
+
+def can_write_docs(user: Viewer, api: Api) -> bool:
+    """Write, change and delete the docs pages that are kept in the portal."""
+    return can(user, Permission.WRITE_DOCS, api.team)
+
+
 def can_view_source(user: Viewer, api: Api) -> bool:
     """The object an API was read from, its conditions and findings."""
     return can(user, Permission.VIEW_SOURCE, api.team)

@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 
 from .steps import STEPS
-from .views import catalog, changelog, publication, reference, sync, versions
+from .views import catalog, changelog, docs, publication, reference, sync, versions
 
 
 class VersionConverter:
@@ -48,6 +48,11 @@ urlpatterns = [
         "apis/<slug:slug>/<version:version>/changelog/since/<version:since>/", changelog.since, name="since"
     ),
     path("apis/<slug:slug>/<version:version>/changelog/<slug:change>/", changelog.change, name="change"),
+    path("apis/<slug:slug>/<version:version>/docs/", docs.index, name="docs"),
+    path("apis/<slug:slug>/<version:version>/docs/new/", docs.write, name="docs-new"),
+    path("apis/<slug:slug>/<version:version>/docs/<slug:page>/", docs.page, name="docs-page"),
+    path("apis/<slug:slug>/<version:version>/docs/<slug:page>/edit/", docs.edit, name="docs-edit"),
+    path("apis/<slug:slug>/<version:version>/docs/<slug:page>/delete/", docs.delete, name="docs-delete"),
     path("apis/<slug:slug>/<version:version>/plans/", versions.plans, name="plans"),
     path("apis/<slug:slug>/<version:version>/source/", versions.source, name="source"),
     path("apis/<slug:slug>/<version:version>/definition.<str:form>", versions.definition, name="definition"),

@@ -1,10 +1,13 @@
 from rest_framework.routers import SimpleRouter
 
-from . import changes, views
+from . import changes, docs, views
 
 router = SimpleRouter()
 router.register("apis", views.Apis, basename="rest-apis")
 router.register(r"apis/(?P<slug>[-a-zA-Z0-9_]+)/versions", views.Versions, basename="rest-versions")
+router.register(
+    r"apis/(?P<slug>[-a-zA-Z0-9_]+)/versions/(?P<version>[^/]+)/docs", docs.Docs, basename="rest-docs-pages"
+)
 router.register(
     r"apis/(?P<slug>[-a-zA-Z0-9_]+)/versions/(?P<version>[^/]+)/changes",
     changes.Changes,

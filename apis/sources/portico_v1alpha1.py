@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from apis.sources.addresses import checked_url, service_url
 from apis.sources.config_maps import definition_of, only_key
+from apis.sources.docs import docs_of
 from apis.sources.fields import SLUG, SLUG_HINT, VERSION, VERSION_HINT, Fields, Report, conditions_of, ref_of
 from apis.sources.integration import KINDS as INTEGRATIONS, ports_of, service_name
 from apis.sources.mediation import mediation_of
@@ -77,6 +78,7 @@ def read_api(obj: KubeObject, look_up: LookUp) -> Reading:
         plans=spec.texts("plans", most=20, like=SLUG, hint=SLUG_HINT),
         mediation=mediation_of(spec.section("mediation")),
         conditions=conditions_of(obj),
+        docs=docs_of(spec, obj, look_up),
     )
     return Reading((), report.problems) if report.problems else Reading((published,))
 

@@ -119,6 +119,16 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedPage:
+    """A docs page: Markdown under a title. `origin` says where its author changes it."""
+
+    slug: str
+    title: str
+    text: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedApi:
     """One version of one API. `key` names the API within its namespace; versions of one API share it.
 
@@ -149,6 +159,7 @@ class PublishedApi:
     mediation: Mediation = field(default_factory=Mediation)
     conditions: tuple[Condition, ...] = ()
     stated_only: tuple[str, ...] = ()
+    docs: tuple[PublishedPage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,9 +160,14 @@ def _read(key: Key, obj: KubeObject, source: Source | None, look_up: Listed, aro
 
 
 def _new(found: Found, around: Surroundings) -> copying.New | None:
-    """What is written of an object that publishes APIs and nothing else, and of which nothing is wrong."""
+    """What is written of an object that publishes APIs and nothing else, and of which nothing is wrong.
+
+    Few objects bring docs pages; the queue writes those.
+    """
     reading, entries, obj = found.reading, found.entries, found.obj
     if not entries or reading.problems or len(entries) < len(reading.published) or not _fit(entries):
+        return None
+    if any(entry.docs for entry in entries):
         return None
     plans = {Needed(PLAN, "", name): "" for entry in entries for name in entry.plans}
     needed = {**found.needed, **plans}

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apis import catalog, changelog
+from apis.docs import cluster as docs
 from apis.models import Api, ApiVersion, Operation, Publication
 from apis.querysets import ApiVersionQuerySet
 from apis.signals import version_changed
@@ -263,6 +264,7 @@ def _write(
     before, row.document = row.document_id, definitions.document_of(row, published, parsed)
     row.save()
     changelog.note(row, before)
+    docs.write(row, published.docs)
     plans = {around.plan(published.ref.namespace, name) for name in published.plans}
     ids = frozenset(plan.pk for plan in plans if plan is not None)
     if ids != recorded.plans:

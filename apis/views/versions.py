@@ -11,8 +11,9 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from apis import downloads, permissions, provenance, states
+from apis.docs.pages import pages_of
 from apis.first_call import AUTH_LABELS, auth_choices, first_call
-from apis.models import Api, ApiVersion, Document, Operation, Plan, SyncProblem
+from apis.models import Api, ApiVersion, DocsPage, Document, Operation, Plan, SyncProblem
 from apis.steps import steps_from
 from portal.htmx import wants_part
 
@@ -29,6 +30,7 @@ class Shown:
     versions: list[ApiVersion]
     document: Document | None
     plans: list[Plan] = field(default_factory=list)
+    docs: list[DocsPage] = field(default_factory=list)
 
 
 def load(request: HttpRequest, slug: str, version: str | None) -> Shown:
@@ -47,7 +49,7 @@ def load(request: HttpRequest, slug: str, version: str | None) -> Shown:
     shown = wanted[0]
     document = Document.objects.defer("text").filter(pk=shown.document_id or 0).first()
     plans = [plan for plan in shown.plans.all() if plan.withdrawn_at is None]
-    return Shown(api, shown, versions, document, plans)
+    return Shown(api, shown, versions, document, plans, pages_of(shown))
 
 
 def context_of(request: HttpRequest, shown: Shown, tab: str) -> dict[str, Any]:
@@ -67,6 +69,8 @@ def context_of(request: HttpRequest, shown: Shown, tab: str) -> dict[str, Any]:
         "verdict": states.verdict(pillars),
         "operation_count": version.operations.count(),
         "can_view_source": source,
+        "docs": shown.docs,
+        "can_write_docs": permissions.can_write_docs(request.user, shown.api),
         "steps": steps_from(version.status) if publisher else [],
         "downloads": downloads.formats_of(shown.document),
         "days_left": (version.sunset_on - timezone.now().date()).days if version.sunset_on else None,

@@ -28,6 +28,7 @@ class Permission(StrEnum):
     # on an API, through its team
     VIEW_SOURCE = "see where this API comes from"
     PUBLISH = "publish, reject, deprecate, block or retire this API"
+    WRITE_DOCS = "write docs of this API"
     REVIEW = "decide subscription requests for this API"
     SUSPEND = "suspend or resume subscriptions to this API"
     # on the portal
@@ -69,6 +70,7 @@ class Maintainer(Role):
         Permission.SUBSCRIBE,
         Permission.MANAGE_CREDENTIALS,
         Permission.PUBLISH,
+        Permission.WRITE_DOCS,
         Permission.SUSPEND,
     }
 

@@ -14,7 +14,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
 from apis import actions as apis_actions, permissions as apis_permissions
-from apis.models import Api, ApiVersion, SyncProblem
+from apis.docs import actions as docs_actions
+from apis.models import Api, ApiVersion, DocsPage, SyncProblem
 from gateway import actions as gateway_actions
 from gateway.models import CallSeries, FailedCall, Receipt
 from gateway.usage.scopes import scope_of
@@ -121,6 +122,19 @@ def views_sync(by: Any) -> bool:
     return apis_permissions.can_view_sync(by)
 
 
+def writes_docs(by: Any) -> Any:
+    return docs_actions.write(api=an_api("public"), title="Paging", text="Use it.", by=by)
+
+
+def on_docs_page(step: str, **said: Any) -> Callable[[Any], Any]:
+    def do(by: Any) -> bool:
+        page = DocsPage.objects.create(api=an_api("public"), slug="paging", title="Paging", text="Use it.")
+        getattr(docs_actions, step)(page=page, by=by, **said)
+        return True
+
+    return do
+
+
 APIS = [
     Row("see a public API", sees_api("public"), EVERYBODY),
     Row("see an internal API", sees_api("internal"), SIGNED_IN),
@@ -143,6 +157,9 @@ APIS = [
     Row("block", decides("block", "published", reason="No."), PUBLISHERS | ADMIN),
     Row("unblock", decides("unblock", "blocked"), PUBLISHERS | ADMIN),
     Row("retire", decides("retire", "deprecated"), PUBLISHERS | ADMIN),
+    Row("write a docs page", writes_docs, PUBLISHERS | ADMIN),
+    Row("change a docs page", on_docs_page("change", text="Other."), PUBLISHERS | ADMIN),
+    Row("delete a docs page", on_docs_page("delete"), PUBLISHERS | ADMIN),
     Row("see the cluster sync", views_sync, PUBLISHING_TEAM | ADMIN),
     Row("see a sync problem", sees_problem, PUBLISHING_TEAM | ADMIN),
     Row("start a full sync", lambda by: apis_permissions.check_can_sync(by) or True, ADMIN),
