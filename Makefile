@@ -1,5 +1,5 @@
 # make run      start Portico: portal, gateway, database, demo APIs (Ctrl-C stops all of it)
-# make test     run every test this machine can run; ARGS="tests/apis -k sync" for some
+# make test     run every test this machine can run, two at a time; ARGS="tests/apis -k sync" for some, one by one
 # make check    what must hold before a commit: format, lint, types, layers, templates, migrations, schema
 # make fix      mend what a tool can mend
 # make bench    measure; ONLY=<group> for one group
@@ -26,7 +26,7 @@ run: $(VENV)/.installed
 setup: $(VENV)/.installed-dev
 
 test: $(VENV)/.installed-dev
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest $(or $(ARGS),-n 2 --dist loadgroup --no-loadscope-reorder)
 
 check: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff format --check .

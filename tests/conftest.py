@@ -98,21 +98,33 @@ def client_as() -> Callable[[User | None], Client]:
     return signed_in
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of tests that run side by side, those of a file stay together, and so do all that share the one kube-apiserver."""
+    for item in items:
+        shares = "kubernetes" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("cluster" if shares else item.nodeid.partition("::")[0]))
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Remember what a test left out; where all is required, leaving out is failing."""
+    """Where all is required, leaving a test out is failing."""
     outcome = yield
     report = outcome.get_result()
-    if not report.skipped:
-        return
-    reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    if LEFT_OUT not in reason:
-        return
-    what = reason.split(LEFT_OUT, 1)[1]
-    _left_out.add(what)
-    if REQUIRE_ALL:
+    if REQUIRE_ALL and (what := _left_out_by(report)):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was left out, and PORTICO_REQUIRE_ALL=1: {what}"
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if what := _left_out_by(report):
+        _left_out.add(what)
+
+
+def _left_out_by(report: pytest.TestReport) -> str:
+    if not report.skipped:
+        return ""
+    reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return reason.partition(LEFT_OUT)[2]
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
