@@ -264,9 +264,9 @@ FILL = """
 SELECT setseed(0.7);
 INSERT INTO accounts_team (slug, name, personal, created_at)
 SELECT 'team-' || n, 'Team ' || n, false, now() FROM generate_series(0, 199) n;
-INSERT INTO apis_plan (slug, key, name, description, rate_requests, rate_seconds, burst, quota_period, approval,
+INSERT INTO apis_plan (slug, key, name, description, rate_requests, rate_seconds, burst, quota_period, time_zone, approval,
     content_hash, cluster, kind, namespace, object_name, uid, generation)
-SELECT slug, slug, initcap(slug), '', n, 60, 5, '', 'manual', '', 'bench', 'Plan', '', slug, '', 1
+SELECT slug, slug, initcap(slug), '', n, 60, 5, '', 'UTC', 'manual', '', 'bench', 'Plan', '', slug, '', 1
 FROM unnest(ARRAY['free', 'standard', 'partner', 'restricted']) WITH ORDINALITY plan(slug, n);
 INSERT INTO apis_api (slug, cluster, namespace, key, name, summary, description, type, team_id, contact, visibility,
     tags, created_at, updated_at)

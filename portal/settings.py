@@ -193,7 +193,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.postgres",
-    "django.contrib.staticfiles",
+    "portal.staticfiles.StaticFiles",
     "django.contrib.humanize",
     "django.forms",
     "allauth",
@@ -213,6 +213,7 @@ MIDDLEWARE = [
     "portal.responses.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.compress.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -443,17 +444,13 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env_str("PORTICO_STATIC_ROOT", str(BASE_DIR / "staticfiles")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Brotli at its best takes most of a minute, once: worth it for an image, not for a trial on loopback.
-_static_storage = (
-    "whitenoise.storage.CompressedManifestStaticFilesStorage"
-    if env_bool("PORTICO_COMPRESS_STATIC", default=not DEMO)
-    else "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
-)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": _static_storage},
+    "staticfiles": {"BACKEND": "portal.staticfiles.Storage"},
 }
 WHITENOISE_MAX_AGE = 300
+# Only names with a digest are ever asked for.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -7,8 +7,10 @@ MARK = ".collected"
 
 
 def fingerprint(root: Path) -> str:
-    """A digest of the project's own static files (names, sizes, times) and of the lock, which fixes everybody else's."""
+    """A digest of the project's own static files (names, sizes, times), of the lock, which fixes everybody else's, and of how they are stored."""
     digest = hashlib.sha256((root / "requirements.txt").read_bytes())
+    how = root / "portal" / "staticfiles.py"
+    digest.update(how.read_bytes() if how.exists() else b"")
     for folder in sorted([root / "static", *root.glob("*/static")]):
         for path in sorted(folder.rglob("*")):
             if path.is_file():
