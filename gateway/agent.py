@@ -18,6 +18,7 @@ from keymanager import signing
 from portal.errors import GatewayUnavailable
 
 from . import compile, deny, receipts, sweep  # noqa: A004  the module is named for what it does
+from .clock import Clock
 from .held import HeldBack
 from .listen import Listener
 from .models import Revision
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 RECONCILE_S = 60.0
 _IDLE_S = 1.0
 _RETRY_WRITE_S = 1.0
-_BACKOFF_S = (0.5, 1.0, 2.0, 5.0)
+_BACKOFF_S = (0.5, 1.0, 2.0)
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Agent:
     # The catalog without what Envoy refused; None until it is worked out anew.
     offered: compile.Catalog | None = field(default=None, init=False)
     held: HeldBack = field(default_factory=HeldBack, init=False)
+    clock: Clock = field(default_factory=Clock, init=False)
     # time.monotonic() of the next compile, and of the next one that reads everything and heals the files.
     due: float = 0.0
     reconcile_at: float = 0.0
@@ -75,7 +77,7 @@ class Agent:
         wait = receipts.POLL_S if receipts.any_running() else _IDLE_S
         heard = listener.wait(min(wait, max(0.0, self.due - time.monotonic())))
         reconciling = time.monotonic() >= self.reconcile_at
-        if heard or time.monotonic() >= self.due:
+        if heard or time.monotonic() >= self.due or self.clock.was_set():
             self.publish(versions_changed=reconciling or "versions" in heard)
         else:
             self._look_after()

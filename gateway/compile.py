@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Min, OuterRef, Q
+from django.db.models import OuterRef, Q
 from django.utils import timezone
 
 from apis.models import ApiType, ApiVersion, Environment, Operation, Plan, Publication
@@ -43,8 +43,10 @@ from .snapshot import (
 )
 from .usage.quotas import Exhausted, Quota
 
-# A token signed a moment after its credential ended, and Envoy's allowance for clocks.
-_SLACK = dt.timedelta(seconds=60)
+# The portal's clock, the agent's and Envoy's may differ by as much, or be set by as much, and no revoked token comes to life.
+_CLOCKS = dt.timedelta(hours=1)
+# How far ahead `denied` looks.
+AHEAD = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,14 +234,15 @@ def access(now: dt.datetime | None = None) -> Access:
     )
 
 
-def denied(now: dt.datetime) -> tuple[Denied, dt.datetime | None]:
-    """The deny list alone, in few small queries, and when the clock alone will change it next."""
-    coming = Credential.objects.live().aggregate(
-        expires=Min("expires_at", filter=Q(expires_at__gt=now)),
-        retires=Min("retires_at", filter=Q(retires_at__gt=now)),
-    )
-    found = Denied(_revoked_credentials(now), _revoked_tokens(now), _tokens_not_before(now))
-    return found, min([at for at in coming.values() if at], default=None)
+def denied(now: dt.datetime) -> tuple[Denied, dict[str, dt.datetime]]:
+    """The deny list alone, in few small queries, and the credentials that end by the clock within AHEAD, with the time."""
+    soon = (now, now + AHEAD)
+    rows = Credential.objects.live().filter(Q(expires_at__range=soon) | Q(retires_at__range=soon))
+    coming = {
+        credential: min(at for at in ends if at and at >= now)
+        for credential, *ends in rows.values_list("public_id", "expires_at", "retires_at")
+    }
+    return Denied(_revoked_credentials(now), _revoked_tokens(now), _tokens_not_before(now)), coming
 
 
 def _subscriptions(
@@ -341,10 +344,10 @@ def _tokens_not_before(now: dt.datetime) -> dict[str, int]:
 
 
 def _revoked_tokens(now: dt.datetime) -> frozenset[str]:
-    rows = RevokedToken.objects.filter(expires_at__gt=now - _SLACK)
+    rows = RevokedToken.objects.filter(expires_at__gt=now - _CLOCKS)
     return frozenset(rows.values_list("jti", flat=True))
 
 
 def deny_horizon(now: dt.datetime) -> dt.datetime:
-    """Tokens signed before this time have ended by themselves."""
-    return now - dt.timedelta(seconds=settings.MAX_TOKEN_SECONDS) - _SLACK
+    """Tokens signed before this time have ended by themselves, whoever's clock one goes by."""
+    return now - dt.timedelta(seconds=settings.MAX_TOKEN_SECONDS) - _CLOCKS

@@ -4,12 +4,13 @@ Whoever writes it reads the database anew, under one lock, so that no older list
 """
 
 import datetime as dt
+import errno
 import logging
-import math
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -17,15 +18,18 @@ from django.db import Error as DatabaseError, connection
 from django.utils import timezone
 
 from . import compile  # noqa: A004  the module is named for what it does
+from .clock import Clock
 from .listen import Listener
+from .snapshot import Denied
 from .targets.envoy import EnvoyOptions, render_deny, write_resources
-from .targets.envoy.files import Stamp, stamp_of
+from .targets.envoy.files import Stamp, keep_room, make_room, stamp_of
 
 logger = logging.getLogger(__name__)
 
 FILE = "deny.json"
 _ROUND_S = 1.0
 _RETRY_S = 1.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class DenyList:
@@ -36,14 +40,39 @@ class DenyList:
         self._lock = threading.Lock()
         self._changed = False
         self._stamp: Stamp | None = None
+        # What the database said last: the list, and which credentials end soon.
+        self._known: tuple[Denied, Mapping[str, dt.datetime]] | None = None
 
-    def write(self) -> dt.datetime | None:
-        """Bring it to the database's state; when the clock alone will change it next. Raises OSError and database errors."""
+    def write(self) -> dt.datetime:
+        """Bring it to the database's state; when to look again at the latest. Raises OSError and database errors."""
         with self._lock:
-            denied, changes_at = compile.denied(timezone.now())
-            self._changed |= bool(write_resources({FILE: render_deny(denied)}, self._options))
-            self._stamp = stamp_of(self._path)
-        return changes_at
+            now = timezone.now()
+            self._known = denied, coming = compile.denied(now)
+            self._put(denied)
+        return min(coming.values(), default=now + compile.AHEAD)
+
+    def write_known(self) -> None:
+        """While there is no database: what ended by the clock since it was asked last is refused too. Raises OSError."""
+        with self._lock:
+            if self._known:
+                denied, coming = self._known
+                now = timezone.now()
+                ended = {credential for credential, at in coming.items() if at <= now}
+                self._put(replace(denied, revoked_credentials=denied.revoked_credentials | ended))
+
+    def _put(self, denied: Denied) -> None:
+        """A full disk holds up all other files, but not this one while it fits into the room that is kept for it."""
+        files = {FILE: render_deny(denied)}
+        try:
+            written = write_resources(files, self._options)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            make_room(self._options)
+            written = write_resources(files, self._options)
+            keep_room(self._options)
+        self._changed |= bool(written)
+        self._stamp = stamp_of(self._path)
 
     def heal(self) -> None:
         """Write it anew where somebody else changed the file. Raises as `write` does."""
@@ -84,15 +113,16 @@ def _follow(deny: DenyList, ending: threading.Event) -> None:
                 _write_on_change(deny, listener, ending)
         except (psycopg.Error, DatabaseError, OSError) as error:
             logger.warning("the deny list cannot be written ahead: %s", error)
+            with suppress(OSError):
+                deny.write_known()
             ending.wait(_RETRY_S)
         finally:
             connection.close()
 
 
 def _write_on_change(deny: DenyList, listener: Listener, ending: threading.Event) -> None:
-    heard, due = True, math.inf
+    heard, due, clock = True, 0.0, Clock()
     while not ending.is_set():
-        if heard or time.time() >= due:
-            changes_at = deny.write()
-            due = changes_at.timestamp() if changes_at else math.inf
+        if heard or clock.was_set() or time.time() >= due:
+            due = deny.write().timestamp()
         heard = bool(listener.wait(min(_ROUND_S, max(0.0, due - time.time()))))

@@ -17,7 +17,7 @@ from .models import Revision
 from .snapshot import Snapshot, VersionKey
 from .targets.envoy import Address, EnvoyOptions, digest, render, write_bootstrap, write_resources
 from .targets.envoy.admin import Counters, await_verdict, is_up, read_counters, stat_prefix
-from .targets.envoy.files import Stamp, replace_file, stamp_of
+from .targets.envoy.files import Stamp, keep_room, replace_file, stamp_of
 from .targets.envoy.trial import RefusedFile, find_culprits
 
 logger = logging.getLogger(__name__)
@@ -92,6 +92,7 @@ class Publisher:
         former = {name: self._on_disk(name) for name in wanted}
         changed = write_resources(wanted, self.options)
         write_bootstrap(self.options)
+        keep_room(self.options)
         for name in changed:
             self._former.setdefault(name, former[name])
         self._keep(wanted)

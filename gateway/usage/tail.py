@@ -24,7 +24,7 @@ from .tally import Tally
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.25
-_BACKOFF_S = (0.5, 1.0, 2.0, 5.0)
+_BACKOFF_S = (0.5, 1.0, 2.0)
 
 
 @dataclass

@@ -73,15 +73,20 @@ class EmbeddedPostgres:
         self._say = log
         self._fsync = fsync
         self.lock: IO[str] | None = None
+        self._meanwhile: Callable[[], None] = lambda: None
 
     @property
     def url(self) -> str:
         """The database URL, password included."""
         return f"postgresql://{ROLE}:{self._password()}@127.0.0.1:{self.port}/{DATABASE}"
 
-    def start(self) -> str:
-        """Run the server (creating the cluster when there is none) and return its URL. Raises StartFailed."""
+    def start(self, meanwhile: Callable[[], None] = lambda: None) -> str:
+        """Run the server (creating the cluster when there is none) and return its URL. Raises StartFailed.
+
+        `meanwhile` is done again and again until it is ready: a large log takes long to replay.
+        """
         began = time.monotonic()
+        self._meanwhile = meanwhile
         try:
             self._prepare()
             self._serve()
@@ -229,6 +234,7 @@ class EmbeddedPostgres:
                 lines = []
             if len(lines) >= 8 and lines[0] == str(process.pid) and lines[7].strip() == "ready":
                 return True
+            self._meanwhile()
             time.sleep(0.02)
         return False
 

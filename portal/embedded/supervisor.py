@@ -168,8 +168,11 @@ class Supervisor:
             time.sleep(TICK)
 
     def tick(self) -> None:
-        """Restore what has ended. Postgres first: all others need it."""
+        """Restore what has ended. Postgres first: most others need it; Envoy does not, and does not wait for it."""
         self._restore_postgres()
+        self._restore_children()
+
+    def _restore_children(self) -> None:
         for child in self.children:
             if child.process is not None and (code := child.process.poll()) is not None:
                 self._note_end(child, child.process.pid, code)
@@ -182,7 +185,7 @@ class Supervisor:
             return
         self._say("postgres ended; starting it again")
         try:
-            postgres.start()
+            postgres.start(meanwhile=self._restore_children)
         except StartFailed as error:
             self._say(f"{error.message}; trying again")
             time.sleep(1.0)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ _RUNTIME = {"re2.max_program_size.error_level": 20000, "re2.max_program_size.war
 # A file's inode, its size in bytes, and the time of its last change in nanoseconds.
 Stamp = tuple[int, int, int]
 TRIAL_FILE = f"rds.{TRIAL}.json"
+# Room on the disk for some thousand revocations, most of it first.
+_ROOM_BYTES = (1 << 20, 1 << 18, 1 << 16)
 
 
 def render(
@@ -140,6 +143,28 @@ def replace_file(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _sync_directory(path.parent)
+
+
+def keep_room(options: EnvoyOptions) -> None:
+    """Take a little of the disk while there is some: what must be written comes to be written on a full one too."""
+    reserve = _reserve(options)
+    with suppress(OSError):
+        if reserve.exists() and reserve.stat().st_size == _ROOM_BYTES[0]:
+            return
+    for size in _ROOM_BYTES:
+        # Random, so that no file system makes little of it.
+        with suppress(OSError):
+            replace_file(reserve, os.urandom(size))
+            return
+
+
+def make_room(options: EnvoyOptions) -> None:
+    """Give back what `keep_room` took. Raises OSError."""
+    _reserve(options).unlink(missing_ok=True)
+
+
+def _reserve(options: EnvoyOptions) -> Path:
+    return options.directory / "room"
 
 
 def stamp_of(path: Path) -> Stamp | None:
