@@ -151,9 +151,13 @@ class Agent:
         return compile.snapshot(self.offered, access)
 
     def _pause(self, error: Exception) -> None:
-        """Postgres is away: say so once a try, and come back slower each time."""
+        """Postgres is away: say so once a try, and come back slower each time. What ends by the clock ends all the same."""
         logger.warning("the database does not answer, the gateway goes on as it is: %s", error)
         connection.close()
+        try:
+            self.publisher.denied.write_known()
+        except OSError:
+            logger.exception("the deny list cannot be written")
         seconds = _BACKOFF_S[min(self.failures, len(_BACKOFF_S) - 1)]
         self.failures += 1
         until = time.monotonic() + seconds

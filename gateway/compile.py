@@ -29,6 +29,7 @@ from .snapshot import (
     Denied,
     EnvironmentState,
     HeaderChanges,
+    HealthCheck,
     Issuer,
     KeyIdentity,
     KeyLimits,
@@ -162,6 +163,7 @@ def version_states(row: ApiVersion, routes: Iterable[Route]) -> dict[str, Versio
             public=bool(security.get("public")),
             blocked=row.status == Publication.BLOCKED,
             timeout_s=float(upstream.get("timeout_seconds") or 30),
+            health_check=_health_check(upstream.get("health_check")),
             request_headers=_headers(mediation.get("request_headers")),
             response_headers=_headers(mediation.get("response_headers")),
             cors=_cors(mediation.get("cors")),
@@ -184,6 +186,10 @@ def upstream_url(url: str, rewrite_prefix: str | None) -> str:
         netloc = settings.SERVICE_ADDRESSES[name]
     path = parts.path.rstrip("/") + "/" + (rewrite_prefix or "").strip("/")
     return urlunsplit((parts.scheme, netloc, path.rstrip("/"), parts.query, parts.fragment))
+
+
+def _health_check(stated: Mapping[str, Any] | None) -> HealthCheck | None:
+    return HealthCheck(stated["path"], int(stated["interval_seconds"])) if stated else None
 
 
 def _headers(rules: Mapping[str, Any] | None) -> HeaderChanges:

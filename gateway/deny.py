@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from .clock import Clock
 from .listen import Listener
 from .snapshot import Denied
 from .targets.envoy import EnvoyOptions, render_deny, write_resources
-from .targets.envoy.files import Stamp, keep_room, make_room, stamp_of
+from .targets.envoy.files import Stamp, make_room, stamp_of
 
 logger = logging.getLogger(__name__)
 
@@ -52,9 +52,12 @@ class DenyList:
         return min(coming.values(), default=now + compile.AHEAD)
 
     def write_known(self) -> None:
-        """While there is no database: what ended by the clock since it was asked last is refused too. Raises OSError."""
+        """While there is no database: what ended by the clock since it was asked last is refused too. Raises OSError.
+
+        A file that another has written since knows more, and stays.
+        """
         with self._lock:
-            if self._known:
+            if self._known and stamp_of(self._path) == self._stamp:
                 denied, coming = self._known
                 now = timezone.now()
                 ended = {credential for credential, at in coming.items() if at <= now}
@@ -68,9 +71,8 @@ class DenyList:
         except OSError as error:
             if error.errno not in _FULL:
                 raise
-            make_room(self._options)
+            make_room(self._options, len(files[FILE]))
             written = write_resources(files, self._options)
-            keep_room(self._options)
         self._changed |= bool(written)
         self._stamp = stamp_of(self._path)
 
@@ -113,8 +115,6 @@ def _follow(deny: DenyList, ending: threading.Event) -> None:
                 _write_on_change(deny, listener, ending)
         except (psycopg.Error, DatabaseError, OSError) as error:
             logger.warning("the deny list cannot be written ahead: %s", error)
-            with suppress(OSError):
-                deny.write_known()
             ending.wait(_RETRY_S)
         finally:
             connection.close()

@@ -63,6 +63,14 @@ class Cors:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """What the gateway asks the backend again and again, to leave out addresses that do not answer 200."""
+
+    path: str
+    interval_s: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One operation: an upper-case method and a path template below the version's base path.
 
@@ -94,6 +102,7 @@ class Version:
     public: bool = False
     blocked: bool = False
     timeout_s: float = 30.0
+    health_check: HealthCheck | None = None
     request_headers: HeaderChanges = field(default_factory=HeaderChanges)
     response_headers: HeaderChanges = field(default_factory=HeaderChanges)
     cors: Cors | None = None
@@ -220,6 +229,7 @@ _ROUTE_SIZE = 1500
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _BASE_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _NETLOC = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
+_HEALTH_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _HEADER_NAME = re.compile(r"[a-z0-9!#$&'*+.^`|~-]{1,100}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff]{0,4000}")
@@ -238,6 +248,7 @@ def check_version(version: Version) -> list[str]:
     return [
         *_check_names(version),
         *_check_upstream(version.upstream),
+        *_check_health(version.health_check),
         *_check_routes(version.routes),
         *_check_headers(version.request_headers, "request"),
         *_check_headers(version.response_headers, "response"),
@@ -283,6 +294,16 @@ def _check_upstream(url: str) -> list[str]:
             f"The upstream's host {parts.hostname[:200]!r} is no name that DNS can have, and no IP address."
         )
     return problems
+
+
+def _check_health(check: HealthCheck | None) -> list[str]:
+    if check is None:
+        return []
+    if not _HEALTH_PATH.fullmatch(check.path) or len(check.path) > MAX_PATH:
+        return [f"The health check's path {check.path[:80]!r} holds characters that a path may not have."]
+    if not 5 <= check.interval_s <= 600:
+        return [f"The health check's interval {check.interval_s} must be between 5 and 600 seconds."]
+    return []
 
 
 def _is_host(host: str) -> bool:

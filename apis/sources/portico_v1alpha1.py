@@ -18,6 +18,7 @@ from apis.sources.published import (
     ENVIRONMENTS,
     DefinitionAddress,
     DefinitionText,
+    HealthCheck,
     OperationScopes,
     PublishedApi,
     PublishedPlan,
@@ -44,6 +45,7 @@ BASE_PATH_HINT = (
     "Begin with /, end without, and use letters, digits and . _ ~ - between, at most 200 characters."
 )
 DNS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+HEALTH_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
 OPERATION_PATH = re.compile(r"/\S*")
 SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
@@ -192,10 +194,22 @@ def upstreams_of(spec: Fields, namespace: str, look_up: LookUp) -> dict[str, Ups
             url, backend = backend_of(upstream, namespace, look_up)
             if url:
                 timeout = upstream.number("timeoutSeconds", 30, most=600) or 30
-                found[environment] = Upstream(url, timeout, backend)
+                found[environment] = Upstream(url, timeout, backend, health_check_of(upstream))
     if not any(stated.has(environment) for environment in ENVIRONMENTS):
         stated.missing("production", "Give the backend of production, of sandbox, or of both.")
     return found
+
+
+def health_check_of(upstream: Fields) -> HealthCheck | None:
+    """Only where one is stated: nobody is asked who did not wish it."""
+    stated = upstream.section("healthCheck")
+    if not upstream.has("healthCheck"):
+        return None
+    if not stated.has("path"):
+        stated.missing("path", "Give a path of the backend that answers 200 while it is well.")
+    path = stated.text("path", most=200, like=HEALTH_PATH, hint="Give an absolute path such as /healthz.")
+    interval = stated.number("intervalSeconds", 10, least=5, most=600) or 10
+    return HealthCheck(path, interval) if path else None
 
 
 def backend_of(upstream: Fields, namespace: str, look_up: LookUp) -> tuple[str, str]:
@@ -363,7 +377,7 @@ SOURCES = (
         about=About(
             publisher="Portico",
             reads="Everything in the object, the Integrations it names, and its definition: inline, from a ConfigMap or from an address.",
-            enforced="Base path, upstreams, security, scopes, plans and mediation.",
+            enforced="Base path, upstreams with their timeouts and health checks, security, scopes, plans and mediation.",
         ),
     ),
 )

@@ -28,6 +28,14 @@ class ObjectRef:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """A path of the backend that answers 200 while it is well, asked at this interval. Any path of the host, not below a URL's own."""
+
+    path: str
+    interval_seconds: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Upstream:
     """Where the gateway sends requests. A Service is written `scheme://name.namespace.svc:port`.
 
@@ -37,6 +45,7 @@ class Upstream:
     url: str
     timeout_seconds: int = 30
     backend: str = ""
+    health_check: HealthCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)

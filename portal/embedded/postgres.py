@@ -92,6 +92,8 @@ class EmbeddedPostgres:
             self._serve()
         except OSError as error:
             raise StartFailed(f"Postgres cannot start: {describe(error)}") from error
+        except psycopg.Error as error:
+            raise StartFailed(f"Postgres ended again at once: {error}") from error
         self._say(f"postgres ready {time.monotonic() - began:.1f} s")
         return self.url
 

@@ -3,10 +3,12 @@
 The whole time somebody calls with a good key, with a revoked one and with none, and somebody writes through REST.
 """
 
+import contextlib
 import os
 import secrets
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +17,15 @@ import pytest
 
 from tests.journeys.caller import Caller, personal_token
 from tests.journeys.test_manifest_edit import write
-from tests.stack import CONSUMER, PUBLISHER, Stack, call, until
+from tests.journeys.test_rest_story import token_of
+from tests.stack import CONSUMER, PUBLISHER, Stack, bearer, call, until
 
 pytestmark = pytest.mark.gateway
 
 RESTORED_SECONDS = 60.0
+CONVERGED_SECONDS = 5.0
+# How long the database and the portal stay away.
+OUTAGE_SECONDS = float(os.environ.get("PORTICO_OUTAGE_SECONDS", "12"))
 PAUSE = 0.04
 PARTS = ["web", "worker", "watch", "gateway", "envoy", "postgres"]
 
@@ -123,6 +129,95 @@ def test_fault_is_survived(stack: Stack, traffic: Traffic, publisher: Caller, pa
     until(lambda: len(traffic.served) > 20 and len(traffic.refused) > 40, "calls were made", RESTORED_SECONDS)
     assert set(traffic.served) == {200}
     assert set(traffic.refused) == {401}
+
+
+def test_outage_of_the_database_and_the_portal(stack: Stack, traffic: Traffic, publisher: Caller):
+    """Both stay away, however often they are started again, and Envoy is killed meanwhile: it goes on as before."""
+    application = until(lambda: traffic.accepted, "an application is made")[-1]
+    ending = key(traffic.consumer, application)
+    traffic.consumer.post(
+        "/subscriptions/", 201, application=application, api="product-catalogue", plan="standard"
+    )
+    until(lambda: traffic.status_with({"x-api-key": ending["api_key"]}) == 200, "its key works")
+    token = bearer(token_of(stack, client_of(traffic.consumer, application)))
+    until(lambda: traffic.status_with(token) == 200, "the token works")
+    traffic.forget()
+    ends = time.monotonic() + OUTAGE_SECONDS
+    with kept_down(stack, "web", "postgres"):
+        until(lambda: time.monotonic() > ends - OUTAGE_SECONDS / 2, "half of it", OUTAGE_SECONDS)
+        assert traffic.status_with(token) == 200
+        assert_right(traffic)
+        envoy = stack.pids()["envoy"]
+        os.kill(envoy, signal.SIGKILL)
+        until(lambda: stack.pids()["envoy"] != envoy, "Envoy is started without the database")
+        until(lambda: traffic.status_with(token) == 200, "it serves without the portal")
+        traffic.forget()
+        until(lambda: time.monotonic() > ends, "the rest", OUTAGE_SECONDS)
+        assert traffic.status_with(token) == 200
+        with pytest.raises(OSError, match="refused"):
+            call(f"{stack.portal}/readyz")
+    until(
+        lambda: answers(lambda: call(f"{stack.portal}/readyz").status) == 200, "all is back", RESTORED_SECONDS
+    )
+    traffic.consumer.post(f"/credentials/{ending['id']}/revoke/")
+    until(
+        lambda: traffic.status_with({"x-api-key": ending["api_key"]}) == 401,
+        "a revocation is in force",
+        CONVERGED_SECONDS,
+    )
+    works_again(stack, traffic, publisher)
+    assert_right(traffic)
+
+
+def assert_right(traffic: Traffic) -> None:
+    """Some calls later every answer was as agreed."""
+    served, refused = len(traffic.served), len(traffic.refused)
+    until(lambda: len(traffic.served) > served + 5 and len(traffic.refused) > refused + 10, "calls are made")
+    assert set(traffic.served) == {200}
+    assert set(traffic.refused) == {401}
+
+
+@contextlib.contextmanager
+def kept_down(stack: Stack, *parts: str) -> Iterator[None]:
+    """Kill each of these parts, and again whenever it is started."""
+    over, killed = threading.Event(), set[int]()
+
+    def pids() -> set[int]:
+        found = {pid for part, pid in stack.pids().items() if part in parts}
+        if "postgres" in parts:
+            # It is recorded once it is ready, which it must not become.
+            with contextlib.suppress(OSError, ValueError):
+                found.add(int((stack.state / "postgres/data/postmaster.pid").read_text().split("\n")[0]))
+        return found
+
+    def kill() -> None:
+        while not over.wait(0.02):
+            # A number may be somebody else's later.
+            for pid in pids() - killed:
+                killed.add(pid)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    assert len(killed) > len(parts), "they were started again"
+
+
+def client_of(consumer: Caller, application: str) -> tuple[str, str]:
+    """A new client's id and secret."""
+    made = consumer.post(
+        f"/applications/{application}/credentials/",
+        201,
+        kind="oauth_client",
+        environment="production",
+        name="Client",
+    )
+    return made["client_id"], made["client_secret"]
 
 
 def test_fault_loses_no_accepted_write(traffic: Traffic):

@@ -46,7 +46,11 @@ def full() -> dict[str, Any]:
         definition={"configMapRef": {"name": "orders", "key": "openapi.yaml"}},
         basePath="/orders/v2.1",
         upstreams={
-            "production": {"service": {"name": "orders", "port": 80, "scheme": "https"}, "timeoutSeconds": 5},
+            "production": {
+                "service": {"name": "orders", "port": 80, "scheme": "https"},
+                "timeoutSeconds": 5,
+                "healthCheck": {"path": "/healthz?deep=1"},
+            },
             "sandbox": {"url": "https://sandbox.example:8443/base"},
         },
         security={
@@ -105,6 +109,9 @@ BAD = [
     (upstream(url="http://backend.example/?a=b"), "query or a fragment"),
     (upstream(service={"name": "orders", "port": 0}), "greater than or equal to 1"),
     (upstream(**BACKEND, timeoutSeconds=601), "less than or equal to 600"),
+    (upstream(**BACKEND, healthCheck={}), "healthCheck.path: Required"),
+    (upstream(**BACKEND, healthCheck={"path": "healthz"}), "healthCheck.path"),
+    (upstream(**BACKEND, healthCheck={"path": "/", "intervalSeconds": 1}), "greater than or equal to 5"),
     (api("default", "orders.v1"), "set spec.api"),
     (api("default", "orders", api="Orders"), "spec.api"),
     (api("default", "orders", version="v1/../v2"), "spec.version"),

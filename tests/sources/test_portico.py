@@ -14,6 +14,7 @@ from apis.sources import (
     DefinitionAddress,
     DefinitionText,
     HeaderRules,
+    HealthCheck,
     Mediation,
     ObjectRef,
     OperationScopes,
@@ -77,7 +78,10 @@ def test_whole_api_is_read():
                     "service": {"name": "orders", "port": 8080, "scheme": "https"},
                     "timeoutSeconds": 5,
                 },
-                "sandbox": {"service": {"name": "orders", "namespace": "other", "port": 80}},
+                "sandbox": {
+                    "service": {"name": "orders", "namespace": "other", "port": 80},
+                    "healthCheck": {"path": "/healthz?deep=1", "intervalSeconds": 30},
+                },
             },
             security={
                 "apiKey": False,
@@ -109,7 +113,9 @@ def test_whole_api_is_read():
     assert found.definition == DefinitionText("type Query { a: Int }", "spec.definition.inline")
     assert found.upstreams == {
         "production": Upstream("https://orders.shop.svc:8080", 5),
-        "sandbox": Upstream("http://orders.other.svc:80", 30),
+        "sandbox": Upstream(
+            "http://orders.other.svc:80", 30, health_check=HealthCheck("/healthz?deep=1", 30)
+        ),
     }
     assert found.security == Security(api_key=False, scopes=(OperationScopes("GET", "/a/{b}", ("x:y", "z")),))
     assert found.plans == ("free", "gold")
@@ -173,6 +179,9 @@ def test_conditions_of_the_object_are_observed_and_malformed_ones_left_out():
         ("upstreams.production.timeoutSeconds", 0),
         ("upstreams.production.timeoutSeconds", 601),
         ("upstreams.production.timeoutSeconds", True),
+        ("upstreams.production.healthCheck.path", "healthz"),
+        ("upstreams.production.healthCheck.path", "/a b"),
+        ("upstreams.production.healthCheck.intervalSeconds", 4),
         ("security.oauth2", "yes"),
         ("publication.approval", "auto"),
         ("publication.deprecated", 1),

@@ -1,4 +1,4 @@
-"""The upstream clusters: one for each distinct scheme, host, port and protocol that a version names."""
+"""The upstream clusters: one for each distinct scheme, host, port, protocol and health check that a version names."""
 
 import hashlib
 import ipaddress
@@ -13,13 +13,30 @@ from gateway.targets.envoy.replies import TYPE
 _HTTP_OPTIONS = TYPE + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _TLS = TYPE + "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 _HTTP2_KINDS = frozenset({"grpc"})
+# An address that is not reached, or says that it cannot, so often in a row is left out for a while. Any other answer, a
+# 500 too, is the API's own. Where every address fails, all are tried as before (Envoy's panic threshold of 50 %), so
+# that neither a wrong health check nor one API of a shared host closes it.
+_OUTLIERS = {
+    "split_external_local_origin_errors": True,
+    "consecutive_local_origin_failure": 5,
+    "consecutive_gateway_failure": 5,
+    "enforcing_consecutive_gateway_failure": 100,
+    "enforcing_consecutive_5xx": 0,
+    "enforcing_success_rate": 0,
+    "enforcing_local_origin_success_rate": 0,
+    "base_ejection_time": "10s",
+    "max_ejection_time": "30s",
+    "max_ejection_percent": 100,
+}
 
 
 def cluster_name(version: Version) -> str:
     """A stable name: the host for people, a hash of everything for uniqueness."""
     scheme, host, port = _origin(version.upstream)
     protocol = "h2" if version.kind in _HTTP2_KINDS else "h1"
-    digest = hashlib.sha256(f"{scheme}|{host}|{port}|{protocol}".encode()).hexdigest()[:12]
+    check = version.health_check
+    health = f"|{check.path}|{check.interval_s}" if check else ""
+    digest = hashlib.sha256(f"{scheme}|{host}|{port}|{protocol}{health}".encode()).hexdigest()[:12]
     return f"{host}-{digest}"
 
 
@@ -52,10 +69,14 @@ def _cluster(name: str, version: Version, ca_file: str) -> dict[str, Any]:
         "type": "STATIC" if is_address(host) else "STRICT_DNS",
         "connect_timeout": "5s",
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]},
+        "outlier_detection": _OUTLIERS,
+        # A name that does not resolve, or a backend that is not well, must not hold back the others.
+        "wait_for_warm_on_init": False,
     }
     if not is_address(host):
-        # A name that does not resolve yet must not hold back the others.
-        cluster |= {"dns_lookup_family": "V4_PREFERRED", "wait_for_warm_on_init": False}
+        cluster["dns_lookup_family"] = "V4_PREFERRED"
+    if version.health_check:
+        cluster["health_checks"] = [_health_check(version)]
     if version.kind in _HTTP2_KINDS:
         options = {"@type": _HTTP_OPTIONS, "explicit_http_config": {"http2_protocol_options": {}}}
         cluster["typed_extension_protocol_options"] = {
@@ -64,6 +85,25 @@ def _cluster(name: str, version: Version, ca_file: str) -> dict[str, Any]:
     if scheme == "https":
         cluster["transport_socket"] = {"name": "tls", "typed_config": _tls(host, ca_file)}
     return cluster
+
+
+def _health_check(version: Version) -> dict[str, Any]:
+    """Asked by each Envoy: as often as stated while there are calls, else once a minute."""
+    check = version.health_check
+    if check is None:
+        raise ValueError("no health check is stated")
+    asked: dict[str, Any] = {"path": check.path, "host": urlsplit(version.upstream).netloc}
+    if version.kind in _HTTP2_KINDS:
+        asked["codec_client_type"] = "HTTP2"
+    return {
+        "timeout": "2s",
+        "interval": f"{check.interval_s}s",
+        "interval_jitter_percent": 20,
+        "no_traffic_interval": f"{max(60, check.interval_s)}s",
+        "unhealthy_threshold": 3,
+        "healthy_threshold": 1,
+        "http_health_check": asked,
+    }
 
 
 def _tls(host: str, ca_file: str) -> dict[str, Any]:

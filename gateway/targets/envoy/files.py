@@ -30,8 +30,9 @@ _RUNTIME = {"re2.max_program_size.error_level": 20000, "re2.max_program_size.war
 # A file's inode, its size in bytes, and the time of its last change in nanoseconds.
 Stamp = tuple[int, int, int]
 TRIAL_FILE = f"rds.{TRIAL}.json"
-# Room on the disk for some thousand revocations, most of it first.
-_ROOM_BYTES = (1 << 20, 1 << 18, 1 << 16)
+# Room on the disk for some thousand revocations; and what a file takes besides its content.
+_ROOM_BYTES = 1 << 20
+_BLOCKS_BYTES = 1 << 14
 
 
 def render(
@@ -148,19 +149,17 @@ def replace_file(path: Path, content: bytes) -> None:
 def keep_room(options: EnvoyOptions) -> None:
     """Take a little of the disk while there is some: what must be written comes to be written on a full one too."""
     reserve = _reserve(options)
-    with suppress(OSError):
-        if reserve.exists() and reserve.stat().st_size == _ROOM_BYTES[0]:
-            return
-    for size in _ROOM_BYTES:
+    if not reserve.exists() or reserve.stat().st_size < _ROOM_BYTES:
         # Random, so that no file system makes little of it.
         with suppress(OSError):
-            replace_file(reserve, os.urandom(size))
-            return
+            replace_file(reserve, os.urandom(_ROOM_BYTES))
 
 
-def make_room(options: EnvoyOptions) -> None:
-    """Give back what `keep_room` took. Raises OSError."""
-    _reserve(options).unlink(missing_ok=True)
+def make_room(options: EnvoyOptions, size: int) -> None:
+    """Give back as much of it as a file of `size` bytes needs, and no more: others wait for room too. Raises OSError."""
+    with suppress(FileNotFoundError):
+        reserve = _reserve(options)
+        os.truncate(reserve, max(0, reserve.stat().st_size - size - _BLOCKS_BYTES))
 
 
 def _reserve(options: EnvoyOptions) -> Path:
