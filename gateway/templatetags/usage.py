@@ -6,7 +6,9 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apis.models import ApiVersion
 from gateway.usage import charts
+from gateway.usage.health import backend_health
 from gateway.usage.quotas import Standing, standings
 from gateway.usage.reports import title_of
 from subscriptions.models import Subscription
@@ -20,6 +22,13 @@ def quota_of(subscription: Subscription) -> dict[str, Any]:
     counted = subscription.status in {*Subscription.ENFORCED, Subscription.Status.SUSPENDED}
     found: list[Standing] = standings([subscription]) if counted else []
     return {"standing": found[0] if found else None}
+
+
+@register.inclusion_tag("gateway/_backend_health.html")
+def backend_health_of(version: ApiVersion, environment: str) -> dict[str, Any]:
+    """How calls of the last minutes found its backend there; nothing where there were none."""
+    found = backend_health([version]).get(version.pk, [])
+    return {"health": next((one for one in found if one.environment == environment), None)}
 
 
 @register.simple_tag

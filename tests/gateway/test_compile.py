@@ -203,7 +203,7 @@ def test_access_of_limited_keys(admin):
 def test_access_of_revoked_tokens_while_one_may_live(settings, admin):
     client = factories.ClientFactory(by=admin).credential
     cutoff = revocation.revoke_issued_tokens(application=client.application, by=admin)
-    later = cutoff.not_before + dt.timedelta(seconds=settings.MAX_TOKEN_SECONDS + 61)
+    later = cutoff.not_before + dt.timedelta(seconds=settings.MAX_TOKEN_SECONDS + 3601)
 
     assert compiler.access().tokens_not_before == {
         client.application.public_id: int(cutoff.not_before.timestamp())
@@ -272,9 +272,9 @@ def test_access_forgets_revocations_whose_tokens_have_ended(settings, admin):
     client = factories.ClientFactory(by=admin).credential
     now = timezone.now()
     RevokedToken.objects.create(jti="alive", credential=client, expires_at=now + dt.timedelta(minutes=5))
-    RevokedToken.objects.create(jti="over", credential=client, expires_at=now - dt.timedelta(minutes=5))
+    RevokedToken.objects.create(jti="over", credential=client, expires_at=now - dt.timedelta(minutes=65))
     credential_actions.revoke(credential=client, by=admin)
-    later = now + dt.timedelta(seconds=settings.MAX_TOKEN_SECONDS + 120)
+    later = now + dt.timedelta(seconds=settings.MAX_TOKEN_SECONDS + 3660)
 
     assert compiler.access(now).revoked_tokens == {"alive"}
     assert client.public_id in compiler.access(now).revoked_credentials
