@@ -1,6 +1,6 @@
 from django.urls import path
 
-from .views import receipts, status, usage, why
+from .views import receipts, status, tryit, usage, why
 
 app_name = "gateway"
 urlpatterns = [
@@ -8,6 +8,8 @@ urlpatterns = [
     path("usage/calls.csv", usage.export, name="usage-csv"),
     path("usage/failed/", usage.failed_calls, name="failed-calls"),
     path("why/", why.why, name="why"),
+    path("try/<slug:slug>/<version:version>/words.json", tryit.words, name="try-words"),
+    path("try/<slug:slug>/<version:version>/<str:operation>/", tryit.attempt, name="try"),
     path("status/", status.status, name="status"),
     path("receipts/<str:public_id>/", receipts.receipt, name="receipt"),
     path("receipts/<str:public_id>/probe/", receipts.probe_again, name="probe-again"),

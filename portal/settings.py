@@ -487,6 +487,17 @@ ADDRESS_FAILURES = env_int("PORTICO_ADDRESS_FAILURES", 100)
 # Wrong passwords for one account from one address in five minutes; five times as many from everywhere in an hour.
 LOGIN_FAILURES = env_int("PORTICO_LOGIN_FAILURES", 10)
 
+# ---- try it -------------------------------------------------------------------------------------------------------
+# What a call that is tried from an operation's page may take: its body and its answer, and all of its time.
+TRY_BYTES = 10 * 1024 * 1024
+TRY_SECONDS = 30
+TRY_TOKEN_SECONDS = 300
+TRIES_A_MINUTE = 30
+# How many calls may be tried at once in one web process; each holds one of its threads, so keep it below their number.
+TRIES_AT_ONCE = env_int("PORTICO_TRIES", 2)
+# How many of them may be one person's.
+TRIES_AT_ONCE_EACH = 1
+
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_I18N = True

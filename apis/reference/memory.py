@@ -48,6 +48,12 @@ def call(document: Document, operation: DescribedOperation, base: str, auth: str
     return _call(document.sha256, document.pk, operation.slug, called, kind, base, auth)
 
 
+def described(document: Document, operation: DescribedOperation) -> tuple[dict[str, Any], Book]:
+    """The stored body of an operation, which nobody may change, with the schemas that it needs."""
+    body, schemas, names = _loaded(document.sha256, document.pk, operation.slug)
+    return body, Book(schemas, names)
+
+
 @lru_cache(maxsize=16)
 def _loaded(sha256: str, document_id: int, slug: str) -> Loaded:
     """The body of an operation and the schemas that it needs."""

@@ -74,16 +74,7 @@ def add_scopes(shown: Shown, described: Any) -> None:
 @vary_on_headers("HX-Request")
 def operation(request: HttpRequest, slug: str, version: str, operation: str) -> HttpResponse:
     """One operation."""
-    shown, document = _documented(request, slug, version)
-    rows = DescribedOperation.objects.defer("body")
-    row = get_object_or_404(rows, document=document, slug=operation)
-    add_scopes(shown, [row])
-    context = context_of(request, shown, "reference") | {
-        "operation": row,
-        "drawn": memory.drawn(document, row),
-        "listed": lists.beside(document.pk, row),
-        **_call(request, shown.version, document, row),
-    }
+    context = operation_context(request, *documented_operation(request, slug, version, operation))
     if wants_part(request):
         part = "snippet" if request.htmx.target == "div#snippet" else "reference"  # type: ignore[attr-defined]
         response = render(request, f"apis/operation.html#{part}", context)
@@ -94,6 +85,28 @@ def operation(request: HttpRequest, slug: str, version: str, operation: str) -> 
             LANGUAGE_COOKIE, context["language"], max_age=COOKIE_SECONDS, samesite="Lax", httponly=True
         )
     return response
+
+
+def documented_operation(
+    request: HttpRequest, slug: str, version: str, operation: str
+) -> tuple[Shown, Document, DescribedOperation]:
+    """The operation with its version. Raises Http404 for what this person may not see."""
+    shown, document = _documented(request, slug, version)
+    rows = DescribedOperation.objects.defer("body")
+    return shown, document, get_object_or_404(rows, document=document, slug=operation)
+
+
+def operation_context(
+    request: HttpRequest, shown: Shown, document: Document, row: DescribedOperation
+) -> dict[str, Any]:
+    """What the page of an operation shows."""
+    add_scopes(shown, [row])
+    return context_of(request, shown, "reference") | {
+        "operation": row,
+        "drawn": memory.drawn(document, row),
+        "listed": lists.beside(document.pk, row),
+        **_call(request, shown.version, document, row),
+    }
 
 
 def _call(

@@ -37,10 +37,11 @@ def answer(text: str, *, by: Viewer) -> Answer:
     Raises Invalid where it cannot be read, and NotFound where the asker may not know of it.
     """
     asked = read(text)
-    return _of_request(asked, by) if asked.request_id else _of_pasted(of_pasted(asked, by), by)
+    return _of_request(asked, by) if asked.request_id else about(of_pasted(asked, by), by)
 
 
-def _of_pasted(subject: Subject, by: Viewer) -> Answer:
+def about(subject: Subject, by: Viewer) -> Answer:
+    """Every check of a call as it would be answered now."""
     links = links_of(subject, by)
     refusing = _refusing(links)
     if refusing is None:

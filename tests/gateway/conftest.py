@@ -24,6 +24,7 @@ from gateway.targets.envoy import envoy_binary
 from portal.errors import GatewayUnavailable
 from tests.gateway import tokens
 from tests.gateway.envoy import ENVIRONMENTS, RunningEnvoy, echo_backend
+from tests.gateway.trying import Awkward
 
 KEY = "ptk_live_0123456789abcdefghijkl"
 SANDBOX_KEY = "ptk_test_0123456789abcdefghijkl"
@@ -48,7 +49,7 @@ CUTOFF = int(time.time()) - 100
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "envoy" in getattr(item, "fixturenames", ()):
+        if {"envoy", "try_envoy"} & {*getattr(item, "fixturenames", ())}:
             item.add_marker(pytest.mark.gateway)
 
 
@@ -96,6 +97,31 @@ def envoy(envoy_here: None, backend: str, tmp_path_factory: pytest.TempPathFacto
     running.start()
     yield gateway
     running.stop()
+
+
+@pytest.fixture(scope="package")
+def try_backend() -> Iterator[str]:
+    with echo_backend(Awkward) as url:
+        yield url
+
+
+@pytest.fixture(scope="package")
+def try_running(
+    envoy_here: None, try_backend: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningEnvoy]:
+    running = RunningEnvoy.on_free_ports(tmp_path_factory.mktemp("try"))
+    running.write(sample_snapshot(try_backend, tokens.jwks(tokens.signing_key())))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def try_envoy(try_running: RunningEnvoy, settings) -> RunningEnvoy:
+    """An Envoy whose listeners are the settings' gateways; each test writes what it serves."""
+    addresses = try_running.options.listeners
+    settings.GATEWAY_URLS = {name: f"http://127.0.0.1:{address.port}" for name, address in addresses.items()}
+    return try_running
 
 
 def digest_of(key: str) -> str:
