@@ -9,7 +9,7 @@ from typing import Any
 
 from apis.models import DescribedOperation, Document
 from apis.reference import memory
-from apis.reference.calls import PLACEHOLDER, Call
+from apis.reference.calls import PLACEHOLDER, Call, Called
 from apis.reference.graphql import query_of
 from apis.reference.merged import Book, kind_of
 from apis.reference.samples import Sampler, flat
@@ -84,13 +84,14 @@ def shape_of(document: Document, operation: DescribedOperation) -> Shape | None:
     kind = KINDS.get(document.format.partition("-")[0], "")
     if not kind or (operation.group == "Webhooks" and not operation.path.startswith("/")):
         return None
-    return _shape(document.sha256, document.pk, operation.slug, kind)
+    called = Called(operation.method, operation.path, operation.operation_id, operation.group)
+    return _shape(document.sha256, document.pk, document.format, operation.slug, called, kind)
 
 
 @lru_cache(maxsize=256)
-def _shape(sha256: str, document_id: int, slug: str, kind: str) -> Shape:
-    document = Document.objects.defer("text").get(pk=document_id)
-    operation = DescribedOperation.objects.defer("body").get(document=document, slug=slug)
+def _shape(sha256: str, document_id: int, form: str, slug: str, called: Called, kind: str) -> Shape:
+    document = Document(pk=document_id, sha256=sha256, format=form)
+    operation = DescribedOperation(slug=slug, **called._asdict())
     body, book = memory.described(document, operation)
     shape = Shape(kind, operation.method, operation.path)
     if kind == "grpc":
