@@ -160,8 +160,11 @@ def free_of_the_dead() -> None:
 
 
 def noticed_since(cluster: str, moment: object, keys: Iterable[Key]) -> set[Key]:
-    """Those of the keys that changed since a moment of the database's clock, carried by now or not."""
-    rows = Change.objects.filter(cluster=cluster, noticed_at__gte=moment)
+    """Those of the keys that changed since a moment of the database's clock, carried by now or not.
+
+    What a full sync put into the background is no change.
+    """
+    rows = Change.objects.filter(cluster=cluster, noticed_at__gte=moment, background=False)
     return {Key(*row) for row in rows.values_list("kind", "namespace", "name")} & set(keys)
 
 
