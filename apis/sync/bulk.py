@@ -7,7 +7,7 @@ alone, where one object at a time is compared, refused and explained.
 
 import logging
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -112,12 +112,17 @@ def load(cluster: Cluster, keys: Sequence[Key], began: datetime) -> Counter[str]
 
 
 def store(
-    cluster: Cluster, listing: Iterable[Page], began: datetime, wanted: Container[Key] | None = None
+    cluster: Cluster,
+    listing: Iterable[Page],
+    began: datetime,
+    wanted: Container[Key] | None = None,
+    *,
+    tell: Callable[[], object] = bool,
 ) -> tuple[Counter[str], set[Key]]:
     """Bring the objects of the pages in, those that are wanted or (None) all.
 
     With pages that come ahead, three things go on at once: one is fetched, the one before is read, and that before stored.
-    Returns what was done, and which objects came.
+    `tell` is called after each page. Returns what was done, and which objects came.
     """
     counts, came = Counter[str](), set[Key]()
     around, room = Surroundings(cluster.name), Room()
@@ -131,6 +136,7 @@ def store(
                 # One of them holds what cannot be stored: the queue finds out which, and says why.
                 logger.warning("cluster %s, a page for the queue: %s", cluster.name, error)
                 changes.note(cluster.name, keys, background=True)
+            tell()
     return +counts, came
 
 

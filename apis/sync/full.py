@@ -4,6 +4,7 @@ import gc
 import itertools
 import logging
 import sys
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ AT_ONCE = 200
 # Objects of Python after which it looks for cycles; there are a hundred to an API.
 NEW_OBJECTS = 200_000
 TURN_SECONDS = 0.0005
+TELL_SECONDS = 1.0
 
 
 @dataclass
@@ -44,12 +46,21 @@ class Observed:
     Kinds in `dropped` are not read here any more: by configuration, or because a newer version of them is.
     """
 
+    record: SyncRun
     dropped: set[str] = field(default_factory=set)
     marks: dict[Key, str] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     partial: set[str] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
     nameless: dict[str, Unreadable] = field(default_factory=dict)
+    told_at: float = field(default_factory=time.monotonic)
+
+    def tell(self) -> None:
+        """Say how far the pass has come, to who looks at it meanwhile."""
+        now = time.monotonic()
+        if now - self.told_at > TELL_SECONDS:
+            self.told_at = now
+            SyncRun.objects.filter(pk=self.record.pk).update(counts={"seen": len(self.marks)})
 
 
 def run(cluster: Cluster) -> SyncRun:
@@ -57,7 +68,7 @@ def run(cluster: Cluster) -> SyncRun:
     record = SyncRun.objects.create(cluster=cluster.name)
     counts: Counter[str] = Counter()
     began = _database_now()
-    observed = Observed()
+    observed = Observed(record)
     try:
         with _many_objects():
             wanted = served(cluster)
@@ -117,8 +128,9 @@ def _load(cluster: Cluster, wanted: frozenset[Kind], observed: Observed, began: 
             source = source_of(page.kind)
             if few or source is None or not source.depends_on:
                 counts += settle(cluster, _keys(page))
+                observed.tell()
             else:  # those that others are read with have come before
-                counts += bulk.store(cluster, itertools.chain([page], rest), began)[0]
+                counts += bulk.store(cluster, itertools.chain([page], rest), began, tell=observed.tell)[0]
     _keep_nameless(cluster.name, observed)
     counts["unchanged"] = 0
     return counts
@@ -234,6 +246,7 @@ def _observe_page(
     observed.nameless.update(_nameless(page))
     if not page.complete:
         observed.partial.add(kind)
+    observed.tell()
 
 
 def _failed(observed: Observed, cluster: Cluster, kind: Kind, error: PorticoError) -> None:

@@ -126,9 +126,10 @@ def test_sync_status_publisher_counts_own_namespaces(client_as, publisher, follo
 
 def test_sync_status_running_full_sync(client_as, admin, followed):
     SyncRun.objects.create(cluster="test", outcome="complete", counts={"seen": 9}, finished_at=timezone.now())
-    SyncRun.objects.create(cluster="test", outcome="running")
+    SyncRun.objects.create(cluster="test", outcome="running", counts={"seen": 4500})
     page = text(client_as(admin).get("/sync/"))
     assert "Full sync running" in page
+    assert "4,500 objects looked at" in page
     assert "9 objects in" in page
 
 
