@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from apis import definitions
+from apis.definitions import sandbox
 from apis.sources.apk.filters import extensions_of, normal, relative
 from apis.sources.apk.kinds import DP, SCOPES, newest
 from apis.sources.apk.values import mapping, texts
@@ -11,7 +12,7 @@ from apis.sources.gateway_api import EXACT, PREFIX, REGEX, Match, RouteRule
 from apis.sources.portico_v1alpha1 import SCOPE
 from apis.sources.published import DefinitionText, OperationScopes
 from apis.sources.source import LookUp
-from portal.errors import Invalid
+from portal.errors import PorticoError
 
 
 class Scopes:
@@ -115,6 +116,6 @@ class Scopes:
 def operations_in(definition: DefinitionText | None) -> tuple[definitions.Operation, ...]:
     """The operations of the definition, none where it cannot be read, which is told elsewhere."""
     try:
-        return definitions.parse(definition.text).operations if definition else ()
-    except Invalid:
+        return sandbox.parse(definition.text).operations if definition else ()
+    except PorticoError:
         return ()
