@@ -55,6 +55,7 @@ urlpatterns = [
     path("apis/<slug:slug>/<version:version>/docs/<slug:page>/delete/", docs.delete, name="docs-delete"),
     path("apis/<slug:slug>/<version:version>/plans/", versions.plans, name="plans"),
     path("apis/<slug:slug>/<version:version>/source/", versions.source, name="source"),
+    path("apis/<slug:slug>/<version:version>/swagger/", versions.swagger, name="swagger"),
     path("apis/<slug:slug>/<version:version>/definition.<str:form>", versions.definition, name="definition"),
     path("apis/<slug:slug>/<version:version>/<step:step>/", publication.decide, name="decide"),
 ]

@@ -136,6 +136,21 @@ def source(request: HttpRequest, slug: str, version: str) -> HttpResponse:
 
 
 @require_safe
+def swagger(request: HttpRequest, slug: str, version: str) -> HttpResponse:
+    """The definition in Swagger UI, for those who are used to it. OpenAPI only."""
+    row = get_object_or_404(
+        ApiVersion.objects.visible_to(request.user)
+        .select_related("api", "document")
+        .defer("document__text"),
+        api__slug=slug,
+        version=version,
+    )
+    if row.document is None or not row.document.format.startswith("openapi"):
+        raise Http404
+    return render(request, "apis/swagger.html", {"api": row.api, "version": row})
+
+
+@require_safe
 def definition(request: HttpRequest, slug: str, version: str, form: str) -> HttpResponse:
     """The definition as a file, in the form that the address ends in."""
     row = get_object_or_404(

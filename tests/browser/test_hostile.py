@@ -67,3 +67,19 @@ def test_nothing_of_a_definition_runs(visit: Callable[..., Visitor], charmed: No
         assert page.evaluate("window.harmed") is None, path
         assert page.locator("main h1").is_visible(), path
     assert [url for url in requested if not url.startswith(visitor.stack.portal)] == []
+
+
+def test_nothing_of_a_definition_runs_in_swagger_ui(visit: Callable[..., Visitor], charmed: None):
+    visitor = visit("")
+    page = visitor.page
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    assert visitor.open(f"{API}swagger/") == 200
+    for one in page.locator(".opblock-summary-control").all():
+        one.click()
+    page.locator(".opblock-body").first.wait_for()
+    assert page.evaluate("window.harmed") is None
+    assert page.get_by_role("button", name="Try it out").count() == 0
+    assert page.get_by_role("button", name="Authorize").count() == 0
+    assert [url for url in requested if not url.startswith((visitor.stack.portal, "data:"))] == []
