@@ -45,7 +45,7 @@ def reject(*, version: ApiVersion, by: User, reason: str) -> ApiVersion:
 def deprecate(
     *, version: ApiVersion, by: User | None, sunset_on: date, successor: str = "", note: str = ""
 ) -> ApiVersion:
-    """Announce the last day of a published version. It goes on working.
+    """Announce the day from which a published version is no longer served. Until then it goes on working.
 
     Raises:
         Invalid: the day is past, or `successor` is no other version of this API.
@@ -67,7 +67,7 @@ def deprecate(
 
 @transaction.atomic
 def republish(*, version: ApiVersion, by: User | None, note: str = "") -> ApiVersion:
-    """Take a deprecation back: no last day, no successor."""
+    """Take a deprecation back: no sunset, no successor."""
     version = _locked(version, by)
     _check_is(version, {Publication.DEPRECATED}, "republished")
     _check_in_cluster(version)
@@ -102,8 +102,11 @@ def unblock(*, version: ApiVersion, by: User, note: str = "") -> ApiVersion:
 
 
 @transaction.atomic
-def retire(*, version: ApiVersion, by: User, note: str = "") -> ApiVersion:
-    """End a deprecated version for good: the gateway refuses its calls and the catalog no longer shows it."""
+def retire(*, version: ApiVersion, by: User | None, note: str = "") -> ApiVersion:
+    """End a deprecated version for good: the gateway refuses its calls and the catalog no longer shows it.
+
+    `by=None` is Portico, where its sunset has come.
+    """
     version = _locked(version, by)
     version.move_to(Publication.RETIRED)
     return _changed(version, "retired", ["status"], by=by, note=note)

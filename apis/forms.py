@@ -38,9 +38,9 @@ class ReasonForm(Decision):
 
 class DeprecateForm(Decision):
     sunset_on = forms.DateField(
-        label="Last day",
+        label="Stops on",
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text="It goes on working until you retire it.",
+        help_text="From this day, 0:00 UTC, the gateway refuses its calls.",
     )
     successor = forms.ChoiceField(label="Move to", required=False, help_text="Where its users should go.")
     note = forms.CharField(

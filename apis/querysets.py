@@ -1,5 +1,6 @@
 """Who may see what of the catalog. Everything that reads an Api for a person begins with `visible_to`."""
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
@@ -44,6 +45,18 @@ class ApiVersionQuerySet(models.QuerySet["ApiVersion"]):
     def served(self) -> Self:
         """What the gateway lets calls through to."""
         return self.filter(status__in=self.model.SERVED, withdrawn_at__isnull=True, definition_pending=False)
+
+    def due_to_retire(self, now: datetime) -> Self:
+        """Deprecated versions whose sunset has come, in UTC, and that have been deprecated for a day at least.
+
+        A mistyped year in an object must not end a version before anybody has seen it. What is withdrawn waits until it is back.
+        """
+        return self.filter(
+            status="deprecated",
+            withdrawn_at__isnull=True,
+            sunset_on__lte=now.astimezone(UTC).date(),
+            deprecated_at__lte=now - timedelta(days=1),
+        )
 
     def visible_to(self, user: Viewer) -> Self:
         """Versions of visible APIs; what is not on sale only for the owning team and admins."""

@@ -45,7 +45,7 @@ _STEPS = (
     Step(
         "deprecate",
         "Deprecate",
-        "It goes on working, but takes no new subscriptions. Everybody who sees it is told the last day.",
+        "It goes on working, but takes no new subscriptions. Everybody who sees it is told the day on which it stops.",
         "is deprecated",
         frozenset({Publication.PUBLISHED}),
         actions.deprecate,
@@ -54,7 +54,7 @@ _STEPS = (
     Step(
         "republish",
         "Undo the deprecation",
-        "The last day and the successor are forgotten, and it takes new subscriptions again.",
+        "The day on which it stops and the successor are forgotten, and it takes new subscriptions again.",
         "is published again",
         frozenset({Publication.DEPRECATED}),
         actions.republish,

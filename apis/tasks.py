@@ -2,19 +2,21 @@
 
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 from celery import shared_task
 from django.conf import settings
+from django.utils import timezone
 
 from portal import broker
 from portal.commits import unflushed
-from portal.errors import PorticoError
+from portal.errors import Conflict, PorticoError
 from portal.kube import get_cluster
 from portal.locks import advisory_lock
 
-from . import changelog, index, sync
-from .models import Change
+from . import actions, changelog, index, sync
+from .models import ApiVersion, Change
 from .reference.tasks import describe  # noqa: F401  here Celery finds it
 from .sync import Key, changes
 
@@ -71,6 +73,18 @@ def carry_changes() -> None:
         if time.monotonic() > until:
             wake_carriers()
             return
+
+
+@shared_task
+def retire_due() -> None:
+    """Retire the versions whose sunset has come."""
+    with advisory_lock("retire versions") as acquired:
+        for version in ApiVersion.objects.due_to_retire(timezone.now()) if acquired else ():
+            # Whoever was quicker to retire or republish it is right.
+            with suppress(Conflict):
+                actions.retire(
+                    version=version, by=None, note=f"Its sunset was {version.sunset_on:%-d %B %Y}."
+                )
 
 
 @shared_task

@@ -427,6 +427,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "full-sync": {"task": "apis.tasks.full_sync", "schedule": 300.0},
+    "retire-versions": {"task": "apis.tasks.retire_due", "schedule": 300.0},
     "clear-tokens": {"task": "keymanager.tasks.clear_expired", "schedule": 3600.0},
     "retire-credentials": {"task": "keymanager.tasks.retire_due", "schedule": 15.0},
     "remind-expiring": {"task": "keymanager.tasks.remind_expiring", "schedule": 3600.0},

@@ -133,7 +133,9 @@ class VersionSerializer(serializers.ModelSerializer[ApiVersion]):
             "withdrawn_at",
         )
         extra_kwargs = {
-            "sunset_on": {"help_text": "Last day of a deprecated version."},
+            "sunset_on": {
+                "help_text": "The day, in UTC, from which a deprecated version is no longer served."
+            },
             "successor": {"help_text": "The version of this API to move to."},
         }
 
@@ -369,7 +371,7 @@ class WhyInput(serializers.Serializer[Any]):
 
 
 class DeprecationInput(NoteInput):
-    sunset_on = serializers.DateField(help_text="Last day: today or later.")
+    sunset_on = serializers.DateField(help_text="The day from which it is no longer served: today or later.")
     successor = serializers.CharField(
         max_length=64, required=False, allow_blank=True, default="", help_text="Another version of this API."
     )

@@ -15,6 +15,7 @@ from apis.docs.pages import pages_of
 from apis.first_call import AUTH_LABELS, auth_choices, first_call
 from apis.models import Api, ApiVersion, DocsPage, Document, Operation, Plan, SyncProblem
 from apis.steps import steps_from
+from portal import markdown
 from portal.htmx import wants_part
 
 OPERATIONS_A_PAGE = 50
@@ -91,6 +92,7 @@ def overview(request: HttpRequest, slug: str, version: str | None = None) -> Htt
         ),
         "auth_choices": auth_choices(shown.version),
         "auth_labels": AUTH_LABELS,
+        "about": markdown.with_contents(shown.api.description),
     }
     template = "apis/overview.html#start" if wants_part(request) else "apis/overview.html"
     return render(request, template, context)
@@ -139,9 +141,7 @@ def source(request: HttpRequest, slug: str, version: str) -> HttpResponse:
 def swagger(request: HttpRequest, slug: str, version: str) -> HttpResponse:
     """The definition in Swagger UI, for those who are used to it. OpenAPI only."""
     row = get_object_or_404(
-        ApiVersion.objects.visible_to(request.user)
-        .select_related("api", "document")
-        .defer("document__text"),
+        ApiVersion.objects.visible_to(request.user).select_related("api", "document").defer("document__text"),
         api__slug=slug,
         version=version,
     )

@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apis.models import ApiVersion
+from gateway import subscribers
 from gateway.usage import charts
 from gateway.usage.health import backend_health
 from gateway.usage.quotas import Standing, standings
@@ -29,6 +30,12 @@ def backend_health_of(version: ApiVersion, environment: str) -> dict[str, Any]:
     """How calls of the last minutes found its backend there; nothing where there were none."""
     found = backend_health([version]).get(version.pk, [])
     return {"health": next((one for one in found if one.environment == environment), None)}
+
+
+@register.inclusion_tag("gateway/_still_calling.html", takes_context=True)
+def still_calling(context: template.Context, version: ApiVersion) -> dict[str, Any]:
+    """Which of the reader's applications would notice the end of a version."""
+    return {"calling": subscribers.still_calling(version, context["request"].user)}
 
 
 @register.simple_tag
