@@ -1,10 +1,6 @@
-"""What Prometheus reads at /metrics: how the catalog follows its clusters.
+"""What Prometheus reads at /metrics: how the catalog follows its clusters, and how the gateway does."""
 
-The text format is https://prometheus.io/docs/instrumenting/exposition_formats/, version 0.0.4.
-"""
-
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
 
 from django.conf import settings
@@ -15,16 +11,8 @@ from django.views.decorators.http import require_safe
 
 from apis import sync_status
 from apis.sync_status import ClusterStatus
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One value of a metric."""
-
-    labels: dict[str, str]
-    value: float
+from gateway.metrics import metrics as gateway_metrics
+from portal.prometheus import CONTENT_TYPE, Metric, Sample, text_of
 
 
 @require_safe
@@ -41,7 +29,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
             )
     elif not (request.user.is_authenticated and request.user.is_admin):
         raise Http404
-    answer = HttpResponse(text_of(sync_status.of_all()), content_type=CONTENT_TYPE)
+    everything = [*sync_metrics(sync_status.of_all()), *gateway_metrics()]
+    answer = HttpResponse(text_of(everything), content_type=CONTENT_TYPE)
     answer["Cache-Control"] = "no-store"
     return answer
 
@@ -52,11 +41,10 @@ def _is_token(header: str) -> bool:
     return bool(known) and scheme.lower() == "bearer" and constant_time_compare(token.strip(), known)
 
 
-def text_of(clusters: list[ClusterStatus]) -> str:
-    """Every metric, all of them gauges, as Prometheus reads them."""
+def sync_metrics(clusters: list[ClusterStatus]) -> list[Metric]:
     now = timezone.now()
-    return "".join(
-        line
+    return [
+        Metric(f"portico_sync_{name}", help_text, samples)
         for name, help_text, samples in (
             (
                 "connected",
@@ -79,19 +67,7 @@ def text_of(clusters: list[ClusterStatus]) -> str:
                 _latencies(clusters),
             ),
         )
-        for line in _lines(f"portico_sync_{name}", help_text, samples)
-    )
-
-
-def _lines(name: str, help_text: str, samples: Iterable[Sample]) -> Iterator[str]:
-    yield f"# HELP {name} {help_text}\n# TYPE {name} gauge\n"
-    for sample in samples:
-        labels = ",".join(f'{label}="{_escaped(value)}"' for label, value in sample.labels.items())
-        yield f"{name}{{{labels}}} {sample.value}\n"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+    ]
 
 
 def _connected(clusters: list[ClusterStatus]) -> Iterator[Sample]:

@@ -59,6 +59,12 @@ class AccessLog:
         files = [(0, self.live), *self._rotated(0)]
         return tuple((number, _size(path)) for number, path in files)
 
+    def waiting(self, at: Position) -> int:
+        """How many bytes there are from `at` on."""
+        paths = [*(path for _, path in self._rotated(at.number)), self.live]
+        whole = sum(max(0, _size(path)) for path in paths)
+        return max(0, whole - at.offset)
+
     def read(self, at: Position) -> Chunk:
         """Whole lines from `at` on, at most CHUNK bytes of them. A torn last line waits for its rest.
 

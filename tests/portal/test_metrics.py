@@ -7,6 +7,10 @@ import pytest
 from django.utils import timezone
 
 from apis.models import Change, SeenObject, SyncProblem, SyncRun, WatchState
+from gateway.models import QuotaUse, Receipt, Revision, VersionProblem
+from gateway.usage.tail import Tail
+from tests import factories
+from tests.gateway.logs import append, line, log_in
 
 pytestmark = pytest.mark.django_db
 KIND = "portico.dev/v1alpha1/Api"
@@ -55,7 +59,7 @@ def test_metrics_of_everything(client, followed, token):
     assert response["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     lines = response.content.decode().splitlines()
     assert [line for line in lines if not LINE.fullmatch(line)] == []
-    for line in (
+    for expected in (
         f'portico_sync_connected{{cluster="test",kind="{KIND}"}} 1',
         'portico_sync_connected{cluster="test",kind="v1/ConfigMap"} 0',
         'portico_sync_lag_seconds{cluster="test",kind="v1/ConfigMap"} 0',
@@ -67,7 +71,7 @@ def test_metrics_of_everything(client, followed, token):
         'portico_sync_apply_to_listed_seconds{cluster="test",quantile="0.5"} 0.25',
         'portico_sync_apply_to_listed_seconds{cluster="test",quantile="0.99"} 0.25',
     ):
-        assert line in lines
+        assert expected in lines
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     assert float(values[f'portico_sync_lag_seconds{{cluster="test",kind="{KIND}"}}']) >= 120
     assert float(values['portico_sync_full_sync_age_seconds{cluster="test"}']) >= 28
@@ -79,6 +83,55 @@ def test_metrics_before_anything_happened(client, settings, token):
     lines = scrape(client).content.decode().splitlines()
     assert [line for line in lines if not LINE.fullmatch(line)] == []
     assert 'portico_sync_queue{cluster="test",background="false"} 0' in lines
+
+
+@pytest.fixture
+def enforced(settings, tmp_path):
+    """Calls, two of them not counted yet, and what a gateway agent leaves behind."""
+    settings.GATEWAY_DIR = tmp_path
+    version = factories.ApiVersionFactory(api=factories.ApiFactory(slug="orders"), version="1.0.0")
+    now = timezone.now()
+    tail = Tail(log_in(tmp_path))
+    call = {"time": now.isoformat().replace("+00:00", "Z")}
+    refused = call | {"status": 403, "reason": "not_subscribed"}
+    append(tail.log.live, line(**call), line(**call), line(**refused), line(**call, probe="1"), b"nonsense\n")
+    tail.step()
+    append(tail.log.live, line(**call), line(**call))
+    VersionProblem.objects.create(version=version, message="No.")
+    Revision.objects.create(digest="a", written_at=now - timedelta(hours=2), rejection="no_such_field")
+    Receipt.objects.create(version=version, event="found_differing", status="stuck")
+    application = factories.ApplicationFactory()
+    span = {"period": "day", "starts_at": now - timedelta(hours=1), "ends_at": now + timedelta(hours=1)}
+    QuotaUse.objects.create(application=application, api=version.api, **span, nearly_at=now)
+
+
+def test_metrics_of_the_gateway(client, settings, enforced, token, django_assert_max_num_queries):
+    settings.CLUSTERS = {}
+    with django_assert_max_num_queries(20):
+        lines = scrape(client).content.decode().splitlines()
+    assert [line for line in lines if not LINE.fullmatch(line)] == []
+    for expected in (
+        'portico_gateway_calls{environment="production",status="2xx",reason=""} 2',
+        'portico_gateway_calls{environment="production",status="4xx",reason="not_subscribed"} 1',
+        "portico_usage_lines_total{} 5",
+        "# TYPE portico_usage_lines_total counter",
+        "portico_usage_probes_total{} 1",
+        "portico_usage_malformed_total{} 1",
+        f"portico_usage_lag_bytes{{}} {2 * len(line(time=timezone.now().isoformat()[:26] + 'Z'))}",
+        'portico_quotas{state="open"} 0',
+        'portico_quotas{state="nearly"} 1',
+        "portico_gateway_agent{} 0",
+        "portico_gateway_revision_refused{} 1",
+        'portico_gateway_receipts{status="running"} 0',
+        'portico_gateway_receipts{status="stuck"} 1',
+        "portico_gateway_held_versions{} 1",
+        "portico_gateway_sweep_differing{} 1",
+    ):
+        assert expected in lines
+    values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert float(values["portico_gateway_revision_age_seconds{}"]) >= 7200
+    assert 0 <= float(values["portico_usage_lag_seconds{}"]) < 60
+    assert not any("orders" in line for line in lines)
 
 
 def test_metrics_label_is_escaped(client, settings, token):
