@@ -63,9 +63,14 @@ class Room:
     looked: str = "0"
 
     def look(self) -> None:
-        """Learn what was written since the last look: rows carry the transaction that wrote them."""
+        """Learn what was written since the last look: rows carry the transaction that wrote them.
+
+        The transaction that looks does not wait for the disk: a page that is lost with the machine comes again.
+        """
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
+            cursor.execute(
+                "SELECT pg_snapshot_xmin(pg_current_snapshot())::text, set_config('synchronous_commit', 'off', true)"
+            )
             now = str(cursor.fetchall()[0][0])
             cursor.execute(
                 "SELECT base_path FROM apis_apiversion WHERE withdrawn_at IS NULL AND changed_in >= %s::xid8",

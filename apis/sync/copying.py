@@ -174,12 +174,13 @@ class Batch:
         )
         _copy(
             Document,
-            ("version", "sha256", "text", "created_at"),
+            ("version", "sha256", "text", "created_at", "findings", "scopes", "format"),
             (
-                (number, hashlib.sha256(text.encode()).hexdigest(), text, now)
+                (number, hashlib.sha256(text.encode()).hexdigest(), text, now, [], {}, "")
                 for version, (_, number), _ in rows
                 if (text := _text(version.published)) is not None
             ),
+            types=("int8", "text", "text", "timestamptz", "jsonb", "jsonb", "text"),
         )
         _copy(
             ApiVersion.plans.through,
@@ -297,8 +298,17 @@ def _numbers(count: int) -> list[tuple[int, int]]:
     )
 
 
-def _copy(model: type[models.Model], names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Write rows of the named fields. The model says what the others are, and the table numbers what has no number."""
+def _copy(
+    model: type[models.Model],
+    names: Sequence[str],
+    rows: Iterable[tuple[Any, ...]],
+    *,
+    types: Sequence[str] = (),
+) -> None:
+    """Write rows of the named fields. The model says what the others are, and the table numbers what has no number.
+
+    With the database's `types` of all fields it is written in binary: long texts cost half, as nothing in them is escaped.
+    """
     defaults = _defaults(model, names)
     fields = [model._meta.get_field(name) for name in (*names, *defaults)]
     columns = ", ".join(f'"{field.column}"' for field in fields)  # type: ignore[union-attr]
@@ -306,8 +316,12 @@ def _copy(model: type[models.Model], names: Sequence[str], rows: Iterable[tuple[
     with (
         connection.wrap_database_errors,
         connection.cursor() as cursor,
-        cursor.copy(f'COPY "{model._meta.db_table}" ({columns}) FROM STDIN') as copy,
+        cursor.copy(
+            f'COPY "{model._meta.db_table}" ({columns}) FROM STDIN{" (FORMAT BINARY)" if types else ""}'
+        ) as copy,
     ):
+        if types:
+            copy.set_types(types)
         for row in rows:
             copy.write_row((*row, *rest))
 
