@@ -5,6 +5,7 @@ class ApisConfig(AppConfig):
     name = "apis"
 
     def ready(self) -> None:
-        from . import receivers  # noqa: PLC0415  models are loaded by now
+        from . import palette, receivers  # noqa: PLC0415  models are loaded by now
 
         receivers.connect()
+        palette.connect()

@@ -7,7 +7,8 @@ class GatewayConfig(AppConfig):
     def ready(self) -> None:
         from apis import states  # noqa: PLC0415  models are loaded by now
 
-        from . import live, receivers  # noqa: PLC0415
+        from . import live, palette, receivers  # noqa: PLC0415
 
         receivers.connect()
         states.probed_by(live.pillar_of)
+        palette.connect()

@@ -6,3 +6,8 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         from portal import celery  # noqa: F401, PLC0415  tasks enqueue through this application
+
+        # After the other apps' own, which people look for more often.
+        from portal.accounts import palette  # noqa: PLC0415
+
+        palette.connect()

@@ -26,6 +26,7 @@ urlpatterns = [
     path("", include("gateway.urls")),
     path("", include("portal.accounts.urls")),
     path("", include("allauth.urls")),
+    path("find/", views.find, name="find"),
     path("api/v1/", include(rest)),
     path("api/docs/", views.rest_docs, name="rest-docs"),
     path("components/", views.components, name="components"),

@@ -25,4 +25,74 @@
   addEventListener("change", (e) => {
     if (e.target.matches("[data-submit]")) e.target.form.requestSubmit();
   });
+
+  const palette = document.getElementById("palette");
+
+  // Keys. One without Ctrl or Cmd can be turned off (WCAG 2.1.4), and never takes a letter from a field.
+  const showDialog = (name) => document.querySelector(`a[data-dialog="${name}"]`)?.click();
+  const typing = (el) => el.closest("textarea, select, [contenteditable], input:not([type=checkbox], [type=radio])");
+  const enter = (box) => {
+    box?.focus();
+    box?.select();
+  };
+  let gone = 0; // when g was pressed: the next key says where to go
+  const plainKey = (e) => {
+    if (e.key === "/") {
+      const box = [...document.querySelectorAll("main [type=search]")].find((el) => el.checkVisibility());
+      box ? enter(box) : showDialog("palette");
+      return true;
+    }
+    if (e.key === "?") return showDialog("shortcuts"), true;
+    const place = Date.now() - gone < 1500 && document.querySelector(`[data-go="${CSS.escape(e.key)}"]`);
+    gone = e.key === "g" ? Date.now() : 0;
+    if (place) location.assign(place.href);
+    return place;
+  };
+  addEventListener("keydown", (e) => {
+    if (e.defaultPrevented || e.isComposing) return;
+    if ((e.metaKey || e.ctrlKey) && !e.altKey && e.key.toLowerCase() === "k") {
+      e.preventDefault();
+      palette ? showDialog("palette") : enter(document.querySelector("main [type=search]"));
+    } else if (e.metaKey || e.ctrlKey || e.altKey || e.repeat || localStorage.getItem("keys") === "off") {
+      return;
+    } else if (!typing(e.target) && !document.querySelector("dialog[open]") && plainKey(e)) {
+      e.preventDefault();
+    }
+  });
+  const sayKeys = () => {
+    for (const el of document.querySelectorAll("[data-keys]")) el.checked = localStorage.getItem("keys") !== "off";
+  };
+  addEventListener("DOMContentLoaded", sayKeys);
+  addEventListener("change", (e) => {
+    if (!e.target.matches("[data-keys]")) return;
+    e.target.checked ? localStorage.removeItem("keys") : localStorage.setItem("keys", "off");
+    sayKeys();
+  });
+
+  // The palette: its field keeps the focus, the arrows choose among what was found, Enter opens that.
+  const field = palette?.querySelector("input");
+  const options = () => [...palette.querySelectorAll("[role=option]")];
+  const choose = (chosen) => {
+    for (const el of options()) el.setAttribute("aria-selected", el === chosen);
+    chosen ? field.setAttribute("aria-activedescendant", chosen.id) : field.removeAttribute("aria-activedescendant");
+    field.setAttribute("aria-expanded", options().length > 0);
+    chosen?.scrollIntoView({ block: "nearest" });
+  };
+  // What was found for fewer letters is not opened by an Enter that follows more of them: that asks for the page.
+  field?.addEventListener("input", () => choose(null));
+  document.addEventListener("htmx:after:swap", () => palette?.open && choose(field.value ? options()[0] : null));
+  field?.addEventListener("keydown", (e) => {
+    const all = options();
+    const at = all.findIndex((el) => el.ariaSelected === "true");
+    const to = { ArrowDown: at + 1, ArrowUp: at < 0 ? all.length - 1 : at - 1 }[e.key];
+    if (to !== undefined) {
+      e.preventDefault();
+      choose(all.at(to % all.length));
+    } else if (e.key === "Enter" && at >= 0) {
+      e.preventDefault();
+      const { ctrlKey, metaKey, shiftKey } = e;
+      all[at].dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey, metaKey, shiftKey }));
+    }
+  });
+  palette?.addEventListener("click", (e) => e.target.closest("button[role=option]") && palette.close());
 })();

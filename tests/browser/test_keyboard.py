@@ -65,14 +65,14 @@ def test_keyboard_opens_and_closes_the_search(visit: Callable[..., Visitor]):
     visitor = visit()
     visitor.open("/apis/orders/")
     visitor.page.keyboard.press("Control+k")
-    field = visitor.page.locator("#palette").get_by_role("searchbox")
+    field = visitor.page.locator("#palette").get_by_role("combobox")
     expect(field).to_be_focused()
     visitor.page.keyboard.press("Escape")
     expect(field).to_be_hidden()
     visitor.page.keyboard.press("Control+k")
     field.fill("shipments")
     field.press("Enter")
-    expect(visitor.page.locator("#results").get_by_role("link", name="Shipments")).to_be_visible()
+    visitor.page.wait_for_url(lambda url: "/find/?q=shipments" in url or url.endswith("/apis/shipments/"))
 
 
 def walk(page: Page) -> list[list[object] | None]:

@@ -1,0 +1,32 @@
+"""Usage, the gateway's state, and why a call was refused."""
+
+import re
+from collections.abc import Iterable
+
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from portal import palette
+from portal.accounts.models import Viewer
+from portal.palette import Group, Hit, Place
+
+_REQUEST_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+
+
+def connect() -> None:
+    palette.offers(
+        Place("Usage", "gateway:usage", "pulse", "calls quota statistics"),
+        Place("Failed calls", "gateway:failed-calls", "warn", "errors log requests"),
+        Place("Status", "gateway:status", "ok", "gateway promises health", seen=palette.anybody),
+        Place(
+            "Find out why a request was refused", "gateway:why", "search", "401 403 429 error", action=True
+        ),
+    )
+    palette.finds(find)
+
+
+def find(user: Viewer, text: str) -> Iterable[Group]:
+    """A request id asks why that request was refused."""
+    if user.is_authenticated and _REQUEST_ID.fullmatch(text.lower()):
+        url = f"{reverse('gateway:why')}?{urlencode({'request': text})}"
+        yield Group("Requests", [Hit("Why was this request refused?", url, text[:13] + "…", "search")])
