@@ -49,6 +49,8 @@ class Agent:
     due: float = 0.0
     reconcile_at: float = 0.0
     sweep_at: float = 0.0
+    # Primary key of the version that the sweep saw last.
+    swept_to: int = field(default=0, init=False)
     failures: int = field(default=0, init=False)
 
     def run(self) -> None:
@@ -87,6 +89,7 @@ class Agent:
         if not heard and time.monotonic() >= self.sweep_at:
             self.sweep_at = time.monotonic() + sweep.EVERY_S
             sweep.sweep(self.secret)
+            self.swept_to = sweep.look_at_versions(self.secret, self.swept_to)
 
     def publish(self, *, versions_changed: bool = True) -> None:
         """Bring the gateway's files to the database's state, and every receipt that waits for it along.

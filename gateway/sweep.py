@@ -1,6 +1,7 @@
 """Looking again, all day: does the gateway still do what was agreed?
 
-A few subjects at a time, picked by chance, at a rate that nobody notices. One whose probe is not answered as it must be
+A few subjects at a time, at a rate that nobody notices: subscriptions and credentials by chance, versions one after the
+other, of which the catalog shows what was seen. One whose probe is not answered as it must be
 gets a receipt, as a change does: the agent writes anew what is enforced, and its owners see what was found and when it
 was mended, or why it was not.
 """
@@ -12,18 +13,19 @@ from collections.abc import Iterator
 from django.db.models import Max
 from django.utils import timezone
 
+from apis.models import ApiVersion
 from keymanager.models import Credential
 from subscriptions.models import Subscription, SubscriptionStatus
 
 from . import actions
 from .compile import deny_horizon
-from .models import Receipt, ReceiptStatus
+from .models import Receipt, ReceiptStatus, VersionHealth
 from .probe import probes_for, send
 
 logger = logging.getLogger(__name__)
 
 EVERY_S = 10.0
-SUBSCRIPTIONS, CREDENTIALS = 4, 1
+SUBSCRIPTIONS, CREDENTIALS, VERSIONS = 4, 1, 10
 EVENT = "found_differing"
 
 
@@ -35,10 +37,36 @@ def sweep(secret: str) -> int:
         if differs is None:
             break
         if differs:
-            logger.warning("%s is not enforced as agreed", receipt.subject)
-            actions.open_receipt(subject=receipt.subject, event=EVENT, by=None)
+            _mend(receipt)
             found += 1
     return found
+
+
+def _mend(receipt: Receipt) -> None:
+    logger.warning("%s is not enforced as agreed", receipt.subject)
+    actions.open_receipt(subject=receipt.subject, event=EVENT, by=None)
+
+
+def look_at_versions(secret: str, after: int) -> int:
+    """Ask the next few versions what they answer a stranger, and note it.
+
+    Returns the primary key to go on after, 0 at the end. One with a change under way is left to its receipt.
+    """
+    offered = ApiVersion.objects.on_sale().filter(definition_pending=False).exclude(upstreams={})
+    versions = list(offered.filter(pk__gt=after).select_related("api__team").order_by("pk")[:VERSIONS])
+    seen = []
+    for version in versions:
+        receipt = Receipt(version=version, event=EVENT)
+        if _under_way(version):
+            continue
+        differs = _differs(receipt, secret)
+        seen.append(VersionHealth(version=version, answering=differs is False, at=timezone.now()))
+        if differs:
+            _mend(receipt)
+    VersionHealth.objects.bulk_create(
+        seen, update_conflicts=True, unique_fields=["version"], update_fields=["answering", "at"]
+    )
+    return versions[-1].pk if len(versions) == VERSIONS else 0
 
 
 def _picked() -> Iterator[Receipt]:
@@ -58,7 +86,7 @@ def _picked() -> Iterator[Receipt]:
             yield Receipt(credential=credential, event=EVENT)
 
 
-def _under_way(subject: Subscription | Credential) -> bool:
+def _under_way(subject: ApiVersion | Subscription | Credential) -> bool:
     open_ones = [ReceiptStatus.RUNNING, ReceiptStatus.STUCK]
     return Receipt.objects.about(subject).filter(status__in=open_ones).exists()
 

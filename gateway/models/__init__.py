@@ -1,5 +1,6 @@
 """What was written for the gateway and proven, and what went through it."""
 
+from .health import VersionHealth
 from .quotas import QuotaUse
 from .receipts import (
     Receipt,
@@ -34,5 +35,6 @@ __all__ = [
     "ReceiptStatus",
     "Revision",
     "RollupDue",
+    "VersionHealth",
     "VersionProblem",
 ]

@@ -39,6 +39,10 @@ class User(AbstractUser):
     roles_by_team: dict[int, str] | None = None
     is_admin = models.BooleanField(default=False, help_text="Runs this portal: may see and do everything.")
 
+    # When this visit was noted last, and when the one before it ended; see visits.py.
+    visited_at = models.DateTimeField(null=True, editable=False)
+    last_visit_at = models.DateTimeField(null=True, editable=False)
+
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
     objects: ClassVar[UserManager] = UserManager()

@@ -1,0 +1,29 @@
+"""What the last probe of a version saw, on the pages of lower apps."""
+
+from collections.abc import Iterable, Mapping
+
+from django import template
+from django.utils.safestring import SafeString
+
+from apis.models import Api, ApiVersion
+from gateway.models import VersionHealth
+from portal.templatetags.portico import health, when
+
+register = template.Library()
+
+
+@register.simple_tag
+def health_among(apis: Iterable[Api]) -> dict[int, VersionHealth]:
+    """Primary key of the version that each of these shows -> what its last probe saw: one query for a page."""
+    return VersionHealth.objects.in_bulk([api.current_version_id for api in apis])
+
+
+@register.simple_tag
+def live_health(found: Mapping[int, VersionHealth], version: ApiVersion) -> SafeString:
+    """Whether it answers, and when that was seen."""
+    seen = found.get(version.pk)
+    if seen is None:
+        return health("idle", "Not probed")
+    return health(
+        "ok" if seen.answering else "bad", "Live" if seen.answering else "Not answering", when(seen.at)
+    )
