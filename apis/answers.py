@@ -2,21 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from portal.accounts.models import Viewer
 
-from . import search
+from . import modifiers, search
 from .filters import FACETS, CatalogQuery
 from .index import Index, Mask, current
 from .models import Api
 
+# The condition that is no facet.
+CHANGED = "changed_since"
+
 
 @dataclass
 class Answer:
-    """`total` are the APIs that the reader may see and the words find, `narrowed` those left by the filters."""
+    """`total` are the APIs that the reader may see and the text finds, `narrowed` those left by the filters.
+
+    `words` are the text without its modifiers.
+    """
 
     index: Index
     query: CatalogQuery
+    words: str
     user: Viewer
     visible: Mask
     match: search.Match | None
@@ -35,6 +43,11 @@ class Answer:
             if name != facet:
                 mask &= bits
         return mask
+
+    def changed(self, since: datetime) -> int:
+        """How many of them changed after that, whichever moment the query names."""
+        with self.index.lock:
+            return (self.without(CHANGED) & self.index.updated_after(since.timestamp())).count
 
     def pks(self, start: int, stop: int) -> list[int]:
         """Primary keys from the `start`-th up to the `stop`-th, in the order that was asked for."""
@@ -56,7 +69,7 @@ class Answer:
         return self._best
 
     def nearest(self) -> Api | None:
-        return search.nearest(self.index, self.visible, self.user, self.query.text)
+        return search.nearest(self.index, self.visible, self.user, self.words)
 
 
 def answer(query: CatalogQuery, user: Viewer) -> Answer:
@@ -64,12 +77,17 @@ def answer(query: CatalogQuery, user: Viewer) -> Answer:
     index = current()
     with index.lock:
         visible = index.visible_to(user)
-    match = search.matching(index, visible, query.text)
+    words, typed = modifiers.apart(query.text)
+    match = search.matching(index, visible, words)
     with index.lock:
         total = Mask(match.bits) if match else visible
+        for name, values in typed.items():
+            total &= modifiers.bits(index, name, values)
         conditions = {
             facet.name: index.having(facet.name, facet.keys(index, query.chosen[facet.name]))
             for facet in FACETS
             if facet.name in query.chosen
         }
-        return Answer(index, query, user, visible, match, total, conditions)
+        if query.changed_since:
+            conditions[CHANGED] = index.updated_after(query.changed_since.timestamp())
+        return Answer(index, query, words, user, visible, match, total, conditions)

@@ -9,15 +9,17 @@ from django.db.models.functions import Left
 from django.utils import timezone
 from django.utils.text import slugify
 
-from .models import Api, ApiVersion, DocsPage, Plan, Publication
+from .models import Api, ApiVersion, DocsPage, Document, Plan, Publication
 
 SEARCH_CONFIG = "english"
 SLUG_LENGTH = 63
 # A tsvector holds at most 1 MB; nobody searches for the thousandth operation.
 INDEXED_OPERATIONS = 500
+INDEXED_SCHEMAS = 500
 INDEXED_TEXT = 20_000
 # Letters of the text that typing errors are compared with.
 COMPARED_TEXT = 2000
+_JOINED = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 PRESENTED = ("name", "summary", "description", "type", "contact", "visibility", "tags")
 
 _RANK = {
@@ -118,14 +120,19 @@ def docs_of(api: Api) -> list[tuple[str, str]]:
 def _weighed(api: Api) -> dict[str, str]:
     """weight -> text: what the API is called before what it says of itself, and its operations last."""
     operations: list[tuple[str, str, str]] = []
+    schemas: list[str] = []
     if api.current_version:
         rows = api.current_version.operations.values_list("path", "operation_id", "summary")
         operations = list(rows[:INDEXED_OPERATIONS])
+        document = Document.objects.filter(pk=api.current_version.document_id or 0)
+        schemas = document.values_list("schemas", flat=True).first() or []
     pages = docs_of(api)
-    words = re.sub(r"[/{}_.-]+", " ", " ".join(part for row in operations for part in row))
+    called = " ".join(part for row in operations for part in row)[:INDEXED_TEXT]
+    words = re.sub(r"[/{}_.-]+", " ", f"{called} {' '.join(schemas)[:INDEXED_TEXT]}")
     return {
         "A": f"{api.name} {api.key.replace('-', ' ')}",
         "B": " ".join([api.summary, *api.tags, _team_name(api), *(title for title, _ in pages)]),
         "C": " ".join([api.description, *(text for _, text in pages)])[:INDEXED_TEXT],
-        "D": words[:INDEXED_TEXT],
+        # createRefund is found by its own name and by its parts.
+        "D": f"{words} {' '.join(_JOINED.sub(' ', word) for word in words.split() if _JOINED.search(word))}",
     }

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from .answers import Answer
 from .filters import FACETS, Facet
-from .index import Index
 
 # More values of one facet than a person reads; what is chosen is kept whatever its count.
 MOST_OPTIONS = 60
@@ -60,7 +59,7 @@ def count(answer: Answer) -> Counts:
 def _group(facet: Facet, answer: Answer) -> Group:
     chosen = answer.query.chosen.get(facet.name, ())
     counted = _counted(facet, answer, chosen)
-    options = list(_options(facet, counted, chosen, _labels(facet, answer.index)))
+    options = list(_options(facet, counted, chosen, facet.labels(answer.index)))
     return Group(facet.name, facet.label, options, cut=len(counted) > len(options))
 
 
@@ -86,11 +85,3 @@ def _counted(facet: Facet, answer: Answer, chosen: tuple[str, ...]) -> dict[str,
     return {
         index.plans[pk].slug: n for pk, n in counted.items() if pk in index.plans and index.plans[pk].live
     }
-
-
-def _labels(facet: Facet, index: Index) -> dict[str, str]:
-    if facet.name == "team":
-        return index.team_names
-    if facet.name == "plan":
-        return {plan.slug: plan.name for plan in index.plans.values()}
-    return dict(facet.choices)

@@ -5,6 +5,7 @@ Values of one facet widen the answer (either of two tags), facets narrow each ot
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Self
 
 from django.http import QueryDict
@@ -34,6 +35,14 @@ class Facet:
             return values
         return tuple(pk for pk, plan in index.plans.items() if plan.live and plan.slug in values)
 
+    def labels(self, index: Index) -> Mapping[str, str]:
+        """value -> what the reader sees; empty where they are the same."""
+        if self.name == "team":
+            return index.team_names
+        if self.name == "plan":
+            return {plan.slug: plan.name for plan in index.plans.values()}
+        return self.choices
+
 
 FACETS: tuple[Facet, ...] = (
     Facet("type", "Type", dict(ApiType.choices)),
@@ -51,6 +60,7 @@ class CatalogQuery:
 
     text: str = ""
     chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    changed_since: datetime | None = None
     sort: str = ""
     view: str = VIEWS[0]
 
@@ -61,6 +71,7 @@ class CatalogQuery:
         return cls(
             text=" ".join(params.get("q", "").replace("\0", "").split())[:LONGEST_TEXT],
             chosen={name: values for name, values in chosen.items() if values},
+            changed_since=_moment(params, "changed_since"),
             sort=_one_of(params, "sort", tuple(SORT_LABELS)),
             view=_one_of(params, "view", VIEWS) or VIEWS[0],
         )
@@ -78,6 +89,19 @@ def _values(facet: Facet, params: QueryDict) -> tuple[str, ...]:
                 field=facet.name,
             )
     return values
+
+
+def _moment(params: QueryDict, name: str) -> datetime | None:
+    text = params.get(name, "")
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise Invalid(
+            f"{text[:40]!r} is no moment.",
+            remedy="Write it as 2026-11-23 or 2026-11-23T14:00:00Z.",
+            field=name,
+        ) from None
+    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
 
 
 def _one_of(params: QueryDict, name: str, choices: tuple[str, ...]) -> str:

@@ -220,6 +220,15 @@ class Index:
                 bits |= known[value].bits
         return bits
 
+    def updated_after(self, moment: float) -> int:
+        """The APIs that changed after so many seconds since 1970, as bits."""
+        order = self._orders["updated"]
+        return bits_of(takewhile(lambda n: self._entry(n).updated > moment, order), self.size)
+
+    def values(self, facet: str) -> Iterable[str]:
+        """Every value that some API has or had."""
+        return self._postings[facet].keys()
+
     def ordered(
         self, mask: Mask, sort: str, start: int, stop: int | None, skip: AbstractSet[int] = frozenset()
     ) -> list[int]:

@@ -217,6 +217,12 @@ class Document(models.Model):
     findings = models.JSONField(default=list)
     # scope name -> description
     scopes = models.JSONField(default=dict)
+    schemas = ArrayField(
+        models.CharField(max_length=200),
+        default=list,
+        blank=True,
+        help_text="The names of the first types, messages or schemas: what searches find.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -20,7 +21,8 @@ PARAMETERS = [
     OpenApiParameter(
         "q",
         str,
-        description="Words, or their beginnings; where nothing has them, names that are spelt alike.",
+        description="Words, or their beginnings; where nothing has them, names that are spelt alike. Among them "
+        '`tag:money`, `type:`, `status:`, `team:"Web shop"`, `plan:` and `env:` narrow what is found.',
     ),
     *(
         OpenApiParameter(
@@ -34,6 +36,7 @@ PARAMETERS = [
         )
         for facet in FACETS
     ),
+    OpenApiParameter("changed_since", datetime, description="Only what is new or changed after that moment."),
     OpenApiParameter("sort", str, enum=list(SORT_LABELS), description="`name` unless given."),
 ]
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from apis import definitions
+from apis.catalog import INDEXED_SCHEMAS
 from apis.definitions import sandbox
 from apis.models import ApiVersion, Document, Operation
 from apis.reference.tasks import describe_ahead
@@ -75,6 +76,7 @@ def document_of(version: ApiVersion, published: PublishedApi, parsed: Parsed) ->
         "format": definition.format,
         "findings": [{"code": f.code, "message": f.message, "line": f.line} for f in definition.findings],
         "scopes": dict(definition.scopes),
+        "schemas": [name[:200] for name in definition.schemas[:INDEXED_SCHEMAS]],
     }
     digest = hashlib.sha256(published.definition.text.encode()).hexdigest()
     document = version.document

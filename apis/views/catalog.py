@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Sequence
 from typing import overload
 
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from apis import answers, facets, permissions
+from apis import answers, evidence, facets, permissions
 from apis.filters import SORT_LABELS, VIEWS, CatalogQuery
-from apis.models import Api
+from apis.models import Api, ApiVersion
+from portal.accounts import visits
 from portal.accounts.models import Viewer
 from portal.htmx import wants_part
 from portal.listing import page_of, pager
@@ -25,13 +27,19 @@ def catalog(request: HttpRequest) -> HttpResponse:
     answer = answers.answer(query, request.user)
     counts = facets.count(answer)
     page = page_of(request, Cards(answer, request.user), known=counts.found)
+    last_visit = visits.last_visit(request.user)
+    marks = evidence.Marks(answer.match.meant) if answer.match else None
     context = {
         "query": query,
         "alike": bool(answer.match and answer.match.alike),
         "counts": counts,
+        "last_visit": last_visit,
+        "changed": answer.changed(query.changed_since or last_visit),
+        "marks": marks,
+        "evidence": evidence.of(page.object_list, marks) if marks else {},
         "chips": list(chips(counts, query)),
         "sorts": sorts(query),
-        "filtered": bool(query.chosen or query.text),
+        "filtered": bool(query.chosen or query.text or query.changed_since),
         "nearest": answer.nearest() if query.text and not counts.total else None,
         "publishes": not counts.total and not query.text and permissions.publishes(request.user),
         **pager(page),
@@ -65,11 +73,17 @@ class Cards(Sequence[Api]):
 
 def load(pks: list[int], user: Viewer) -> list[Api]:
     """In the order of `pks`. What was hidden from the reader meanwhile is left out."""
+    published = (
+        ApiVersion.objects.filter(api=OuterRef("pk"), published_at__isnull=False)
+        .order_by("published_at")
+        .values("published_at")[:1]
+    )
     found = (
         Api.objects.visible_to(user)
         .select_related("team", "current_version")
+        .annotate(first_published_at=Subquery(published))
         .only(
-            *("slug", "name", "summary", "type", "team__name"),
+            *("slug", "name", "summary", "type", "tags", "updated_at", "team__name"),
             *(f"current_version__{name}" for name in ("version", "status", "sunset_on", "withdrawn_at")),
         )
         .prefetch_related("current_version__plans")
