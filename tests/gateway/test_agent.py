@@ -16,7 +16,7 @@ from apis.signals import version_changed
 from bench.traffic import Traffic
 from gateway import actions as gateway_actions, sweep
 from gateway.agent import Agent
-from gateway.models import Receipt, ReceiptStatus, Revision, VersionProblem
+from gateway.models import Receipt, ReceiptStatus, Revision, VersionHealth, VersionProblem
 from gateway.publish import Publisher, envoy_options
 from gateway.usage import quotas
 from keymanager import actions as credential_actions, revocation, signing, tasks as credential_tasks, tokens
@@ -534,6 +534,28 @@ def test_sweep_finds_what_is_not_as_agreed(
     assert [probe["answered"] for probe in receipt.probes] == ["403 suspended"] * 2
     assert call(running, story).reason == "suspended"
     assert sweep.sweep(secret) == 0
+
+
+def test_sweep_notes_what_versions_answer(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss
+) -> None:
+    """Changed behind everybody's back, a version is not what it must be: the catalog hears of it, and it is mended."""
+    actions.approve(subscription=story, by=boss)
+    proven(story, "approved")
+    secret = running.options.probe_secret
+    assert sweep.look_at_versions(secret, 0) == 0
+    health = VersionHealth.objects.get(version__api=story.api)
+    assert health.answering
+
+    ApiVersion.objects.filter(pk=health.version_id).update(status="blocked")
+    sweep.look_at_versions(secret, 0)
+    health.refresh_from_db()
+    assert not health.answering
+    proven(health.version, sweep.EVENT)
+    assert call(running, story).reason == "blocked_api"
+    sweep.look_at_versions(secret, 0)
+    health.refresh_from_db()
+    assert health.answering
 
 
 def test_used_up_quota_is_what_its_probe_must_see(
