@@ -1,11 +1,23 @@
-"""APIs and their operations, found by the catalog's own search."""
+"""APIs, their operations and their documentation, found by the catalog's own search."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from operator import or_
+from typing import TypeVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import BigIntegerField, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import (
+    BigIntegerField,
+    F,
+    Func,
+    IntegerField,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -15,10 +27,13 @@ from portal.palette import Group, Hit, Place
 
 from . import answers, permissions
 from .filters import CatalogQuery
-from .models import Api, DescribedOperation, Operation
+from .models import Api, DescribedOperation, DocsPage, Operation
 
+# Each word as it may have been meant, as `search.Match.meant`.
+Forms = Sequence[Sequence[str]]
 # Operations are looked for in the APIs that fit best.
 LOOKED_AT = 30
+Row = TypeVar("Row", bound=Model)
 METHODS = frozenset({"get", "put", "post", "patch", "delete", "head", "options"})
 
 
@@ -32,7 +47,7 @@ def connect() -> None:
 
 
 def find(user: Viewer, text: str) -> Iterable[Group]:
-    """The best APIs, and the operations of those that have the words. `GET /orders` asks for operations of that method."""
+    """The best APIs, and of those the operations and pages that have the words. `GET /orders` asks for operations of that method."""
     first, _, rest = text.partition(" ")
     method = first.lower() if first.lower() in METHODS and rest else ""
     answer = answers.answer(CatalogQuery(text=rest if method else text), user)
@@ -40,8 +55,10 @@ def find(user: Viewer, text: str) -> Iterable[Group]:
     apis = Api.objects.visible_to(user).select_related("current_version").in_bulk(pks)
     best = [apis[pk] for pk in pks if pk in apis]
     yield Group("APIs", [_api(api) for api in best[: palette.SHOWN]])
-    forms = answer.match.meant if answer.match else []
-    yield Group("Operations", [_operation(row) for row in _operations(best, forms, method)] if forms else [])
+    if answer.match:
+        forms = answer.match.meant
+        yield Group("Operations", [_operation(row) for row in _operations(best, forms, method)])
+        yield Group("Documentation", [_page(row) for row in _pages(best, forms)])
 
 
 def _api(api: Api) -> Hit:
@@ -49,14 +66,19 @@ def _api(api: Api) -> Hit:
     return Hit(api.name, api.get_absolute_url(), f"{api.get_type_display()}{version}", "cube")
 
 
-def _operations(apis: Sequence[Api], forms: Sequence[Sequence[str]], method: str) -> QuerySet[Operation]:
-    """Each word is in the operation or its API's name, one of them in the operation; the best API's come first."""
-    own = [reduce(or_, (_says(form) for form in each)) for each in forms]
-    of_api = [reduce(or_, (Q(version__api__name__icontains=form) for form in each)) for each in forms]
+def _having(rows: QuerySet[Row], forms: Forms, says: Callable[[str], Q], of_api: str) -> QuerySet[Row]:
+    """Rows of which each word is in what they say or in their API's name, and one of the words in what they say."""
+    own = [reduce(or_, (says(form) for form in each)) for each in forms]
+    rows = rows.filter(reduce(or_, own))
+    for mine, each in zip(own, forms, strict=True):
+        rows = rows.filter(mine | reduce(or_, (Q(**{f"{of_api}__name__icontains": form}) for form in each)))
+    return rows
+
+
+def _operations(apis: Sequence[Api], forms: Forms, method: str) -> QuerySet[Operation]:
+    """The best API's come first."""
     versions = [api.current_version_id for api in apis]
-    rows = Operation.objects.filter(reduce(or_, own), version__in=versions)
-    for mine, its in zip(own, of_api, strict=True):
-        rows = rows.filter(mine | its)
+    rows = _having(Operation.objects.filter(version__in=versions), forms, _says, "version__api")
     if method:
         rows = rows.filter(method__iexact=method)
     described = DescribedOperation.objects.filter(
@@ -88,3 +110,14 @@ def _operation(row: Operation) -> Hit:
     else:
         url = f"{reverse('apis:reference', args=version)}?{urlencode({'q': row.path})}"
     return Hit(row.path, url, row.version.api.name, method=row.method)
+
+
+def _pages(apis: Sequence[Api], forms: Forms) -> QuerySet[DocsPage]:
+    shown = Q(version=None) | Q(version=F("api__current_version"))
+    rows = DocsPage.objects.filter(shown, api__in=apis, api__current_version__isnull=False)
+    rows = _having(rows, forms, lambda form: Q(title__icontains=form) | Q(text__icontains=form), "api")
+    return rows.select_related("api__current_version", "version").defer("text")[: palette.SHOWN]
+
+
+def _page(row: DocsPage) -> Hit:
+    return Hit(row.title, row.get_absolute_url(), row.api.name, "list")

@@ -50,18 +50,19 @@ def _mend(receipt: Receipt) -> None:
 def look_at_versions(secret: str, after: int) -> int:
     """Ask the next few versions what they answer a stranger, and note it.
 
-    Returns the primary key to go on after, 0 at the end. One with a change under way is left to its receipt.
+    Returns the primary key to go on after, 0 at the end. One with a change on its way is left to its receipt; one that is
+    stuck is looked at, and has a receipt already.
     """
     offered = ApiVersion.objects.on_sale().filter(definition_pending=False).exclude(upstreams={})
     versions = list(offered.filter(pk__gt=after).select_related("api__team").order_by("pk")[:VERSIONS])
     seen = []
     for version in versions:
         receipt = Receipt(version=version, event=EVENT)
-        if _under_way(version):
+        if _under_way(version, ReceiptStatus.RUNNING):
             continue
         differs = _differs(receipt, secret)
         seen.append(VersionHealth(version=version, answering=differs is False, at=timezone.now()))
-        if differs:
+        if differs and not _under_way(version):
             _mend(receipt)
     VersionHealth.objects.bulk_create(
         seen, update_conflicts=True, unique_fields=["version"], update_fields=["answering", "at"]
@@ -86,8 +87,11 @@ def _picked() -> Iterator[Receipt]:
             yield Receipt(credential=credential, event=EVENT)
 
 
-def _under_way(subject: ApiVersion | Subscription | Credential) -> bool:
-    open_ones = [ReceiptStatus.RUNNING, ReceiptStatus.STUCK]
+def _under_way(
+    subject: ApiVersion | Subscription | Credential,
+    *statuses: ReceiptStatus,
+) -> bool:
+    open_ones = statuses or (ReceiptStatus.RUNNING, ReceiptStatus.STUCK)
     return Receipt.objects.about(subject).filter(status__in=open_ones).exists()
 
 

@@ -539,7 +539,7 @@ def test_sweep_finds_what_is_not_as_agreed(
 def test_sweep_notes_what_versions_answer(
     agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss
 ) -> None:
-    """Changed behind everybody's back, a version is not what it must be: the catalog hears of it, and it is mended."""
+    """What the gateway does not do as it must is seen, and opens a receipt, but no second one while that is stuck."""
     actions.approve(subscription=story, by=boss)
     proven(story, "approved")
     secret = running.options.probe_secret
@@ -547,12 +547,15 @@ def test_sweep_notes_what_versions_answer(
     health = VersionHealth.objects.get(version__api=story.api)
     assert health.answering
 
+    # Nobody told the gateway, so it goes on as before.
     ApiVersion.objects.filter(pk=health.version_id).update(status="blocked")
-    sweep.look_at_versions(secret, 0)
-    health.refresh_from_db()
-    assert not health.answering
-    proven(health.version, sweep.EVENT)
-    assert call(running, story).reason == "blocked_api"
+    for _ in range(2):
+        wait_until(lambda: not Receipt.objects.filter(status=ReceiptStatus.RUNNING).exists())
+        sweep.look_at_versions(secret, 0)
+        health.refresh_from_db()
+        assert not health.answering
+    assert Receipt.objects.about(health.version).filter(event=sweep.EVENT).count() == 1
+    ApiVersion.objects.filter(pk=health.version_id).update(status="published")
     sweep.look_at_versions(secret, 0)
     health.refresh_from_db()
     assert health.answering

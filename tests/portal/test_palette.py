@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from apis import catalog
-from apis.models import DescribedOperation, Document, Operation
+from apis.models import Api, DescribedOperation, DocsPage, Document, Operation
 from portal import palette
 from tests import factories
 
@@ -74,6 +74,17 @@ def test_palette_finds_operations_by_what_they_say(client_as, typed, operations)
     offer("refunds")
     found = links(client_as(None).get("/find/", {"q": typed}).text)
     assert ("GET /refunds/0 Refunds" in found) is operations
+
+
+def test_palette_finds_documentation(client_as):
+    offer("refunds")
+    api = Api.objects.get()
+    DocsPage.objects.create(api=api, slug="start", title="Getting started", text="Mind the surcharge.")
+    with transaction.atomic():
+        catalog.refresh(api)
+    for typed in ("surcharge", "getting started", "refunds started"):
+        found = links(client_as(None).get("/find/", {"q": typed}).text)
+        assert found["Getting started Refunds"] == "/apis/refunds/1.0.0/docs/start/"
 
 
 def test_palette_never_finds_what_is_hidden(client_as, consumer):
