@@ -55,7 +55,7 @@ def find(user: Viewer, text: str) -> Iterable[Group]:
     apis = Api.objects.visible_to(user).select_related("current_version").in_bulk(pks)
     best = [apis[pk] for pk in pks if pk in apis]
     yield Group("APIs", [_api(api) for api in best[: palette.SHOWN]])
-    if answer.match:
+    if best and answer.match and answer.match.meant:
         forms = answer.match.meant
         yield Group("Operations", [_operation(row) for row in _operations(best, forms, method)])
         yield Group("Documentation", [_page(row) for row in _pages(best, forms)])
