@@ -267,6 +267,15 @@ def markdown(text: str | None) -> SafeString:
     return mark_safe(markdown_text.render(text or ""))  # noqa: S308  cleaned by nh3
 
 
+@register.filter
+def ticks(text: str) -> SafeString:
+    """A sentence of ours with `names` in backticks, as text and code."""
+    parts = enumerate(text.split("`"))
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if odd % 2 else part,) for odd, part in parts)
+    )
+
+
 # ---- addresses ----------------------------------------------------------------------------------------------------
 @register.simple_tag(takes_context=True)
 def without(context: template.Context, name: str, value: object = None) -> str:

@@ -25,6 +25,11 @@ PAGES = {
         "/apis/storefront-graph/v1/reference/products/",
         "/apis/order-events/v1/reference/sendOrderChanged/",
         "/apis/orders/v2/plans/",
+        "/apis/orders/v2/changelog/",
+        "/apis/orders/v2/changelog/since/v1/",
+        "/apis/orders/v2/swagger/",
+        "/apis/product-catalogue/v1/",
+        "/apis/product-catalogue/v1/docs/errors/",
         "/apis/orders/subscribe/",
         "/applications/",
         "/account/",
@@ -32,7 +37,14 @@ PAGES = {
         "/teams/",
         "/signing-keys/",
     ],
-    PUBLISHER: ["/approvals/", "/publish/", "/sync/", "/apis/orders/v2/source/"],
+    PUBLISHER: [
+        "/approvals/",
+        "/publish/",
+        "/sync/",
+        "/apis/orders/v2/source/",
+        "/apis/orders/v2/subscribers/",
+        "/apis/orders/v2/docs/new/",
+    ],
     ADMIN: ["/grants/", "/signing-keys/", "/issuers/", "/components/"],
 }
 
