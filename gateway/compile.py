@@ -46,6 +46,8 @@ from .usage.quotas import Exhausted, Quota
 
 # The portal's clock, the agent's and Envoy's may differ by as much, or be set by as much, and no revoked token comes to life.
 _CLOCKS = dt.timedelta(hours=1)
+# For how long a key's caller hears that it expired.
+EXPIRED_TOLD = dt.timedelta(days=30)
 # How far ahead `denied` looks.
 AHEAD = dt.timedelta(hours=1)
 
@@ -64,6 +66,7 @@ class Access:
     """Who may call: the access fields of a Snapshot. `changes_at` is when the clock alone will change it next."""
 
     keys: Mapping[str, Mapping[str, KeyIdentity]]
+    expired_keys: Mapping[str, frozenset[str]]
     outside: Mapping[str, tuple[OutsideIssuer, ...]]
     subscriptions: Mapping[str, str]
     refusals: Mapping[str, Reason]
@@ -83,6 +86,7 @@ def snapshot(catalog: Catalog, access: Access) -> Snapshot:
                 audience=settings.GATEWAY_URLS[name],
                 versions=catalog.versions[name],
                 keys=access.keys[name],
+                expired_keys=access.expired_keys[name],
                 outside=access.outside[name],
             )
             for name in Environment.values
@@ -229,6 +233,7 @@ def access(now: dt.datetime | None = None) -> Access:
     keys, key_ends = _keys(now)
     return Access(
         keys=keys,
+        expired_keys=_expired_keys(now),
         outside=outside.issuers(),
         subscriptions=allowed,
         refusals=refusals,
@@ -307,6 +312,16 @@ def _keys(now: dt.datetime) -> tuple[dict[str, dict[str, KeyIdentity]], list[dt.
             keys[environment][digest] = KeyIdentity(credential, application, limits.get(credential))
         ends += [time for time in times if time and time > now]
     return keys, ends
+
+
+def _expired_keys(now: dt.datetime) -> dict[str, frozenset[str]]:
+    """Environment -> hashes of keys whose callers are to hear that they expired, and not that nobody knows them."""
+    ended = (now - EXPIRED_TOLD, now)
+    rows = Credential.objects.live().filter(
+        kind=CredentialKind.API_KEY, expires_at__range=ended, application__deleted_at__isnull=True
+    )
+    found = list(rows.values_list("environment", "key_hash"))
+    return {name: frozenset(sha for where, sha in found if where == name) for name in Environment.values}
 
 
 def _key_limits() -> dict[str, KeyLimits]:

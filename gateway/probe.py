@@ -253,7 +253,7 @@ def _key_probes(key: Credential) -> list[Probe]:
         version, subscription = found
         expected = _subscriber_gets(version, subscription)
         if not key.usable:
-            expected = 401, (Reason.TOKEN_REVOKED, Reason.KEY_UNKNOWN)
+            expected = 401, (Reason.TOKEN_REVOKED, Reason.KEY_EXPIRED, Reason.KEY_UNKNOWN)
         probes.append(_call(version, key.environment, caller, *expected))
         stranger = _address_outside(key.allowed_ranges) if key.usable else ""
         if stranger:

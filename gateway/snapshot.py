@@ -22,6 +22,7 @@ class Reason(StrEnum):
     TOKEN_REVOKED = "token_revoked"  # noqa: S105
     WRONG_AUDIENCE = "wrong_audience"
     KEY_UNKNOWN = "key_unknown"
+    KEY_EXPIRED = "key_expired"
     KEY_NOT_FOR_API = "key_not_for_api"
     ADDRESS_NOT_ALLOWED = "address_not_allowed"
     CLIENT_UNKNOWN = "client_unknown"
@@ -171,11 +172,15 @@ class OutsideIssuer:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentState:
-    """What differs between environments. `keys` maps the SHA-256 (hex) of an API key to its identity."""
+    """What differs between environments. `keys` maps the SHA-256 (hex) of an API key to its identity.
+
+    `expired_keys` are hashes too, of keys that are refused with that word.
+    """
 
     audience: str
     versions: tuple[Version, ...] = ()
     keys: Mapping[str, KeyIdentity] = field(default_factory=dict)
+    expired_keys: frozenset[str] = frozenset()
     outside: tuple[OutsideIssuer, ...] = ()
 
 

@@ -155,15 +155,20 @@ def _revocation(subject: Subject, by: Viewer) -> Link:
     if credential is None:
         return unknown("Nothing to look up.")
     if not credential.usable:
-        is_key = credential.kind == CredentialKind.API_KEY
         return bad(
-            Reason.KEY_UNKNOWN if is_key else Reason.TOKEN_REVOKED,
+            _ended_reason(credential),
             f"{credential} {_ended(credential)}",
             "Use another credential of the application, or create one.",
         )
     if subject.claims and is_revoked(subject.claims):
         return bad(Reason.TOKEN_REVOKED, "This token was revoked.", "Get another from the token endpoint.")
     return ok("Neither it nor its token was revoked.")
+
+
+def _ended_reason(credential: Credential) -> Reason:
+    if credential.kind != CredentialKind.API_KEY:
+        return Reason.TOKEN_REVOKED
+    return Reason.KEY_EXPIRED if credential.state == "expired" else Reason.KEY_UNKNOWN
 
 
 def _ended(credential: Credential) -> str:
@@ -297,6 +302,7 @@ REFUSED_BY = {
     "Credential": {Reason.NOT_AUTHENTICATED},
     "Identity": {
         Reason.KEY_UNKNOWN,
+        Reason.KEY_EXPIRED,
         Reason.TOKEN_INVALID,
         Reason.TOKEN_EXPIRED,
         Reason.WRONG_AUDIENCE,

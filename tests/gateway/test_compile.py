@@ -124,11 +124,11 @@ def test_compile_in_few_queries(django_assert_num_queries):
         factories.KeyFactory(application=subscription.application)
     with django_assert_num_queries(3):
         compiler.catalog()
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         compiler.access()
     for _ in range(3):
         factories.ExternalClientFactory()
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         compiler.access()
 
 
@@ -279,6 +279,25 @@ def test_access_forgets_revocations_whose_tokens_have_ended(settings, admin):
     assert compiler.access(now).revoked_tokens == {"alive"}
     assert client.public_id in compiler.access(now).revoked_credentials
     assert compiler.access(later).revoked_credentials == frozenset()
+
+
+def test_access_tells_of_keys_that_expired():
+    now = timezone.now()
+    ages = {"lately": 1, "long-ago": 31, "in-use": -1, "revoked": 1}
+    keys = {name: factories.KeyFactory().credential for name in ages}
+    for name, days in ages.items():
+        key = keys[name]
+        key.expires_at = now - dt.timedelta(days=days)
+        key.status = "revoked" if name == "revoked" else key.status
+        key.revoked_at = now if name == "revoked" else None
+        key.save()
+    access = compiler.access()
+
+    assert access.expired_keys == {
+        "production": frozenset({keys["lately"].key_hash}),
+        "sandbox": frozenset(),
+    }
+    assert set(access.keys["production"]) == {keys["in-use"].key_hash}
 
 
 def test_access_of_a_deleted_application():

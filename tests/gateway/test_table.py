@@ -159,6 +159,7 @@ TABLE = [
     refused("scope missing", 403, "scope_missing", path="/pets/v1/pets/7", answer={
         "www-authenticate": '.*error="insufficient_scope"'}),
     refused("unknown key", 401, "key_unknown", by="key", app="nobody", answer=CHALLENGE, log=NOBODY),
+    refused("expired key", 401, "key_expired", by="key", app="expired", answer=CHALLENGE, log=NOBODY),
     refused("key's API", 403, "key_not_for_api", by="limited", log={"credential": "cred_limited"}),
     refused("key's network", 403, "address_not_allowed", by="away", log={"credential": "cred_away"}),
     refused("outside stranger", 401, "client_unknown", by="outside", app="x", answer=BAD_TOKEN),
@@ -232,7 +233,13 @@ def snapshot_of(backend: str, grpc: str, silent: str, own: tokens.jwk.JWK, corp:
     billing = {"billing": KeyIdentity("cred_out", "app_web")}
     outside = (OutsideIssuer(CORP, tokens.jwks(corp), ("https://pets.example",), "client_id", billing),)
     states = {
-        name: replace(state, versions=(*state.versions, *more), keys=keys_in(name), outside=outside)
+        name: replace(
+            state,
+            versions=(*state.versions, *more),
+            keys=keys_in(name),
+            expired_keys=frozenset({digest_of(key_of("key", "expired", name))}),
+            outside=outside,
+        )
         for name, state in base.environments.items()
     }
     added = {f"app_web:{version.api}": "gold" for version in more}

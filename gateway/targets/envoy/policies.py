@@ -37,14 +37,14 @@ _MAX_BUCKETS = 1_000_000
 
 
 def keys_resource(state: EnvironmentState) -> bytes:
-    """Key hash -> "credential.application[.limits]"; "-" is what Lua writes when no key was sent."""
+    """Key hash -> "credential.application[.limits]", or that it expired; "-" is what Lua writes when no key was sent."""
     identities = {digest: _identity(who) for digest, who in state.keys.items()}
     return rbac_map(
         "keys",
         stat_prefix="key_",
         header="x-portal-keyhash",
         allowed={"-": "-", **identities},
-        denied={},
+        denied=dict.fromkeys(sorted(state.expired_keys), Reason.KEY_EXPIRED),
         otherwise=Reason.KEY_UNKNOWN,
     )
 

@@ -79,7 +79,15 @@ REPLIES = (
         Reason.KEY_UNKNOWN,
         401,
         "API key not known",
-        "The key does not exist in this environment, has expired or was revoked.",
+        "The key does not exist in this environment, was revoked, or expired more than thirty days ago.",
+        _MISSING,
+    ),
+    Reply(
+        _policy(Reason.KEY_EXPIRED),
+        Reason.KEY_EXPIRED,
+        401,
+        "API key expired",
+        "The last day of the key is over. Create another one for the application.",
         _MISSING,
     ),
     Reply(
