@@ -2,14 +2,16 @@
 
 import re
 import time
+from urllib.parse import quote
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from gateway.tryit import places
 from portal.accounts.models import AuditEvent
 from tests import factories
-from tests.gateway.trying import REDIRECT_TO, Awkward, Shop, body_of, shop
+from tests.gateway.trying import REDIRECT_TO, Awkward, Shop, body_of, dead_end, shop
 
 pytestmark = [pytest.mark.gateway, pytest.mark.django_db]
 HTMX = {"HX-Request": "true"}
@@ -76,6 +78,60 @@ def test_nothing_of_an_answer_is_believed(tried, operation):
         assert "302 Found" in found and REDIRECT_TO in found and "not followed" in found
     if operation == "image":
         assert 'download="answer.png"' in found and "data:application/octet-stream;base64," in found
+
+
+ADDRESSES = [
+    "http://127.0.0.1:{port}/",
+    "//127.0.0.1:{port}/",
+    "@127.0.0.1:{port}/",
+    "/../../127.0.0.1:{port}/",
+    "[::1]:{port}",
+    "[::ffff:127.0.0.1]:{port}",
+    "http://user@127.0.0.1:{port}/",
+    "2130706433:{port}",
+    "0x7f.1:{port}",
+    "localhost.:{port}",
+    "169.254.169.254",
+    "a HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\nGET /",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_no_input_names_another_address(tried, address):
+    with dead_end() as elsewhere:
+        wish = address.format(port=elsewhere.getsockname()[1])
+        given = {"query.limit": wish, "header.X-Shop": wish.splitlines()[0], "header.Host": wish, "url": wish}
+        sent = body_of(tried.send("listItems", **given))
+        assert sent["headers"]["host"] == tried.backend.removeprefix("http://")
+        assert sent["path"].startswith("/items?limit=")
+        for answer in (
+            tried.send("readItem", **{"path.id": wish}),
+            tried.send("page", environment=wish),
+            tried.client.post(f"/try/{quote(wish, safe='')}/1.0.0/page/", {}),
+        ):
+            assert answer.status_code in (200, 400, 404)
+        elsewhere.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
+
+
+def test_saved_answer_breaks_off_at_the_limit(tried, settings):
+    response = tried.send("image", save="1")
+    assert response["Content-Disposition"] == 'attachment; filename="answer.png"'
+    assert response["Content-Type"] == "application/octet-stream"
+    assert b"".join(response.streaming_content) == b"\x89PNG"
+    settings.TRY_BYTES = 1024 * 1024
+    assert "1 MB can be saved" in text(tried.send("big", save="1"))
+    endless = tried.send("endless", save="1")
+    with pytest.raises(ConnectionError, match="larger"):
+        b"".join(endless.streaming_content)
+    endless.close()
+    assert not places._Held.people
+
+
+def test_body_of_ten_megabytes_goes_through(tried, settings):
+    file = SimpleUploadedFile("a.json", b"[" + b" " * (settings.TRY_BYTES - 2) + b"]")
+    assert "200 OK" in text(tried.send("addItem", file=file))
 
 
 def test_body_is_sent_as_typed(tried):

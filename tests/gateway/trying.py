@@ -59,7 +59,7 @@ asyncapi: 3.0.0
 info: {title: Talk, version: "1"}
 servers: {main: {host: example.com, protocol: wss}}
 channels:
-  room: {address: /rooms/{name}, parameters: {name: {default: hall}}, messages: {said: {payload: {type: object, properties: {text: {type: string, examples: [hello]}}}}}}
+  room: {address: "/rooms/{name}", parameters: {name: {default: hall}}, messages: {said: {payload: {type: object, properties: {text: {type: string, examples: [hello]}}}}}}
 operations:
   say: {action: receive, channel: {$ref: "#/channels/room"}}
   hear: {action: send, channel: {$ref: "#/channels/room"}}

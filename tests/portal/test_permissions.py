@@ -18,6 +18,7 @@ from apis.docs import actions as docs_actions
 from apis.models import Api, ApiVersion, DocsPage, SyncProblem
 from gateway import actions as gateway_actions
 from gateway.models import CallSeries, FailedCall, Receipt
+from gateway.tryit.actions import mint_token
 from gateway.usage.scopes import scope_of
 from keymanager import actions as keymanager_actions
 from keymanager.inventory import credentials_of
@@ -476,7 +477,19 @@ def sees_failed_call(by: Any) -> bool:
     return sees(FailedCall.objects.visible_to(by))
 
 
+def tries(by: Any) -> Any:
+    """With a token that is minted for it."""
+    subscription = a_subscription()
+    return mint_token(
+        application=subscription.application,
+        version=subscription.api.current_version,
+        environment="sandbox",
+        by=by,
+    )
+
+
 GATEWAY = [
+    Row("mint a token to try an API", tries, CONSUMER_MAINTAINERS | ADMIN),
     Row(
         "see an application's calls",
         sees_calls(lambda subscription: subscription.application.public_id),
