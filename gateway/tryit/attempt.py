@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from http.client import HTTPResponse
 
 from django.conf import settings
@@ -90,11 +89,11 @@ class Attempt:
             self.call.close()
         place.free()
 
-    @cached_property
-    def sent(self) -> Outgoing:
-        live_wish = self.shape.live and not self.over_socket
+    def _sent(self) -> Outgoing:
+        """What the form asks for; a WebSocket begins as a GET, and its messages come later."""
         files = uploads_of(self.request)
-        return outgoing(self.shape, self.version.base_path, self.posted, files, live=live_wish)
+        sent = outgoing(self.shape, self.version.base_path, self.posted, files, live=self.shape.live)
+        return Outgoing("GET", sent.target) if self.over_socket else sent
 
     @property
     def over_socket(self) -> bool:
@@ -102,9 +101,7 @@ class Attempt:
 
     def _answer(self, place: places.Place) -> HttpResponseBase:
         self._check_served()
-        sent = self.sent
-        if self.over_socket:
-            sent = Outgoing("GET", sent.target, sent.headers)
+        sent = self._sent()
         proof = proof_of(self.version, self.environment, self.posted, self.by)
         clock = Clock(settings.TRY_SECONDS, self.request.META.get("gunicorn.socket"))
         self.call = call = Call(self.environment, sent, proof.headers, clock)

@@ -38,7 +38,8 @@ class Clock:
 
     def __init__(self, seconds: float, caller: socket.socket | None = None) -> None:
         self.ends = time.monotonic() + seconds
-        self.caller = caller
+        # Over TLS nothing can be seen without reading it.
+        self.caller = None if isinstance(caller, ssl.SSLSocket) else caller
 
     def left(self) -> float:
         """Seconds, more than 0. Raises TooSlow."""
@@ -58,6 +59,8 @@ class Clock:
         while True:
             watched = self.caller
             if watched:
+                if watched.fileno() < 0:
+                    raise Gone
                 asked.register(watched, select.POLLIN)
             ready = {descriptor for descriptor, _ in asked.poll(self.left() * 1000)}
             if source.fileno() in ready:
