@@ -519,6 +519,7 @@ _ON_PUBLISHERS = {
     Permission.VIEW_SYNC: PUBLISHING_TEAM,
     Permission.REVIEW: PUBLISHING_TEAM,
     Permission.PUBLISH: PUBLISHERS,
+    Permission.WRITE_DOCS: PUBLISHERS,
     Permission.SUSPEND: PUBLISHERS,
 }
 
