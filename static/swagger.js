@@ -2,6 +2,8 @@
 const root = document.getElementById("swagger-ui");
 const own = new URL(root.dataset.url, location.href).href;
 const nothing = () => () => null;
+// Texts as they were written: its Markdown would read whatever HTML is in them, which the policy of the page then refuses.
+const asWritten = (_, { React }) => ({ source }) => React.createElement("div", { className: "written" }, source);
 
 window.SwaggerUIBundle({
   url: own,
@@ -14,5 +16,7 @@ window.SwaggerUIBundle({
     if (new URL(request.url, own).href !== own) throw new Error(`Not loaded: ${request.url}`);
     return request;
   },
-  plugins: [() => ({ wrapComponents: { authorizeBtn: nothing, authorizeOperationBtn: nothing } })],
+  plugins: [
+    () => ({ wrapComponents: { authorizeBtn: nothing, authorizeOperationBtn: nothing, Markdown: asWritten } }),
+  ],
 });
