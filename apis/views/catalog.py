@@ -1,6 +1,7 @@
 """The catalog: the portal's first page."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 from typing import overload
 
 from django.db.models import OuterRef, Subquery
@@ -34,6 +35,7 @@ def catalog(request: HttpRequest) -> HttpResponse:
         "alike": bool(answer.match and answer.match.alike),
         "counts": counts,
         "last_visit": last_visit,
+        "since": (query.changed_since or last_visit).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "changed": answer.changed(query.changed_since or last_visit),
         "marks": marks,
         "evidence": evidence.of(page.object_list, marks) if marks else {},

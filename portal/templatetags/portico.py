@@ -125,11 +125,12 @@ def health(state: str, word: str, detail: str = "") -> SafeString:
     """What the last probe saw, as a shape, a word and a number."""
     shape = mark_safe(_HEALTH_SHAPES.get(state, _HEALTH_SHAPES["idle"]))  # noqa: S308  our own constants
     return format_html(
-        '<span class="health {}"><svg viewBox="0 0 10 10" aria-hidden="true">{}</svg><span><b>{}</b>{}</span></span>',
+        '<span class="health {}"><svg viewBox="0 0 10 10" aria-hidden="true">{}</svg><span><b>{}</b>{}{}</span></span>',
         state,
         shape,
         word,
-        f" {detail}" if detail else "",
+        " " if detail else "",
+        detail,
     )
 
 

@@ -295,7 +295,7 @@ def test_query_count_does_not_grow(client, described, django_assert_max_num_quer
     assert re.search(r'\?group=Group%203"\s+hx-boost="false"', found)
     with django_assert_max_num_queries(16):
         page(client)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(15):
         page(client, "schemas/T7/")
 
 
