@@ -1,11 +1,12 @@
 from django.urls import path
 
-from .views import receipts, status, subscribers, tryit, usage, why
+from .views import home, receipts, status, subscribers, tryit, usage, why
 
 app_name = "gateway"
 urlpatterns = [
     path("apis/<slug:slug>/<version:version>/subscribers/", subscribers.subscribers, name="subscribers"),
     path("apis/<slug:slug>/<version:version>/subscribers.csv", subscribers.export, name="subscribers-csv"),
+    path("home/", home.home, name="home"),
     path("usage/", usage.usage, name="usage"),
     path("usage/calls.csv", usage.export, name="usage-csv"),
     path("usage/failed/", usage.failed_calls, name="failed-calls"),

@@ -38,18 +38,22 @@ def page_of(
     *,
     size: int = settings.PAGE_SIZE,
     known: int | None = None,
+    name: str = "page",
 ) -> Page[Any]:
-    """The page that `?page=` names, or the nearest there is. `known`: how many rows there are, if that was counted."""
+    """The page that `?page=` names, or the nearest there is. `known`: how many rows there are, if that was counted.
+
+    A page with several lists gives each another `name`.
+    """
     paginator = Paginator(rows, size)
     if known is not None:
         paginator.count = known
-    return paginator.get_page(request.GET.get("page"))
+    return paginator.get_page(request.GET.get(name))
 
 
-def pager(page: Page[Any]) -> dict[str, Any]:
-    """Context of _components/pager.html."""
+def pager(page: Page[Any], name: str = "page") -> dict[str, Any]:
+    """Context of _components/pager.html. `name` is what the address calls the page's number."""
     pages = page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1)
-    return {"page": page, "pages": list(pages)}
+    return {"page": page, "pages": list(pages), "page_name": name}
 
 
 def listing_of(request: HttpRequest, rows: QuerySet[Any], sorts: Mapping[str, Sort]) -> Listing:
@@ -57,4 +61,5 @@ def listing_of(request: HttpRequest, rows: QuerySet[Any], sorts: Mapping[str, So
     sort = request.GET.get("sort", "")
     if sort not in sorts:
         sort = next(iter(sorts))
-    return Listing(**pager(page_of(request, rows.order_by(*sorts[sort].fields))), sort=sort, sorts=sorts)
+    page = page_of(request, rows.order_by(*sorts[sort].fields))
+    return Listing(page=page, pages=pager(page)["pages"], sort=sort, sorts=sorts)

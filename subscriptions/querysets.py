@@ -26,6 +26,10 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
             return self.live()
         return self.live().filter(team_id__in=teams_with(user, Permission.VIEW_APPLICATION))
 
+    def own(self, user: Viewer) -> Self:
+        """Applications of the person's own teams; an admin's too, who may see all."""
+        return self.live().filter(team_id__in=teams_with(user, Permission.VIEW_APPLICATION))
+
 
 class RequestFormQuerySet(models.QuerySet["RequestForm"]):
     def current_of(self, api: "Api") -> "RequestForm | None":

@@ -1,8 +1,10 @@
 """Usage on the pages of lower apps, and how its numbers read."""
 
+import datetime as dt
 from typing import Any
 
 from django import template
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -12,7 +14,10 @@ from gateway.usage import charts
 from gateway.usage.health import backend_health
 from gateway.usage.quotas import Standing, standings
 from gateway.usage.reports import title_of
-from subscriptions.models import Subscription
+from gateway.usage.subscribed import Lately, Row, by_urgency, lately, rows_of
+from portal.accounts.roles import Permission, can
+from portal.listing import page_of, pager
+from subscriptions.models import Application, Subscription
 
 register = template.Library()
 
@@ -36,6 +41,46 @@ def backend_health_of(version: ApiVersion, environment: str) -> dict[str, Any]:
 def still_calling(context: template.Context, version: ApiVersion) -> dict[str, Any]:
     """Which of the reader's applications would notice the end of a version."""
     return {"calling": subscribers.still_calling(version, context["request"].user)}
+
+
+@register.inclusion_tag("gateway/_subscriptions_of.html", takes_context=True)
+def subscriptions_of(context: template.Context, application: Application) -> dict[str, Any]:
+    """Every subscription of an application, the most urgent first, in pages of their own."""
+    request = context["request"]
+    rows = application.subscriptions.select_related(
+        "application", "api__current_version", "plan", "requested_plan"
+    )
+    page = page_of(request, by_urgency(rows), name="subscriptions")
+    page.object_list = list(page.object_list)
+    return {
+        "request": request,
+        "application": application,
+        "rows": rows_of(page.object_list),
+        "may": can(request.user, Permission.SUBSCRIBE, application.team),
+        **pager(page, "subscriptions"),
+    }
+
+
+@register.simple_tag
+def calls_lately(application: Application) -> Lately:
+    """How much an application calls: what its end would refuse."""
+    return lately(application)
+
+
+@register.simple_tag
+def spark(row: Row) -> SafeString:
+    """The calls of the last day of a subscription as a small line; a dash where there were none."""
+    total = sum(row.calls)
+    if not total:
+        return format_html('<span class="t3">{}</span>', "—")
+    return charts.spark(row.calls, f"{row.subscription.api.name}: {total:,} calls in the last 24 hours")
+
+
+@register.filter
+def short_moment(moment: dt.datetime) -> str:
+    """`00:00` of today or tomorrow, `1 Dec` of any other day, in the person's zone."""
+    near = moment - timezone.now() < dt.timedelta(hours=24)
+    return f"{timezone.localtime(moment):{'%H:%M' if near else '%-d %b'}}"
 
 
 @register.simple_tag

@@ -159,6 +159,19 @@ def bars(
     return _svg(size, says, _axis(frame, starts, found, middles), drawn)
 
 
+def spark(values: Sequence[int], says: str) -> SafeString:
+    """A line without axes, as wide as a cell; what it says is said in words."""
+    top, step = max(*values, 1), 96 / (len(values) - 1)
+    path = " L".join(f"{step * n:.0f} {22 - 20 * value / top:.1f}" for n, value in enumerate(values))
+    return format_html(
+        '<svg class="spark" viewBox="0 0 96 24" role="img" aria-label="{}">'
+        '<path class="ar" d="M{} L96 24 L0 24z"/><path d="M{}"/></svg>',
+        says,
+        path,
+        path,
+    )
+
+
 def _stacked(points: Mapping[int, Sequence[int]], steps: int) -> list[int]:
     return [sum(values[step] for values in points.values()) for step in range(steps)]
 

@@ -126,7 +126,7 @@ def report(
     """
     now = now or timezone.now()
     starts = found.starts(now)
-    everything = found.model.objects.filter(series__in=_named(series)).order_by()
+    everything = found.model.objects.filter(series__in=named(series)).order_by()
     rows = everything.filter(at__gte=starts[0])
     sums = list(rows.values_list("series_id", "status_class", "reason").annotate(n=Sum("calls")))
     parts = Parts(by, {row[0] for row in sums})
@@ -180,7 +180,7 @@ class Parts:
         return (self._of[series][2] if series in self._of else "") or ""
 
 
-def _named(series: QuerySet[CallSeries]) -> QuerySet[CallSeries] | list[int]:
+def named(series: QuerySet[CallSeries]) -> QuerySet[CallSeries] | list[int]:
     """Few series are named one by one, so that the database looks each of them up; it reads all for a query of them."""
     few = list(series.order_by().values_list("pk", flat=True)[: _FEW + 1])
     return few if len(few) <= _FEW else series

@@ -1,6 +1,6 @@
 """Whose calls a usage page shows: a person's applications, the APIs that the person's teams publish, or everything."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import QuerySet
 
@@ -29,6 +29,7 @@ class Scope:
     counted: QuerySet[CallSeries]
     subscriptions: QuerySet[Subscription]
     by: str
+    application: Application | None = None
 
     @property
     def own(self) -> bool:
@@ -70,7 +71,8 @@ def scope_of(user: Viewer, value: str) -> Scope:
         live = Subscription.objects.live().filter(api__in=apis_of(user))
         return Scope(value, "All APIs", series, counted, live, "api")
     if application := applications_of(user).filter(public_id=value).first():
-        return _of_applications(value, application.name, applications_of(user).filter(pk=application.pk))
+        scope = _of_applications(value, application.name, applications_of(user).filter(pk=application.pk))
+        return replace(scope, application=application)
     if api := apis_of(user).filter(slug=value).first():
         live = Subscription.objects.live().filter(api=api)
         series = CallSeries.objects.filter(api=api, everybody=False)

@@ -5,6 +5,7 @@ import io
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -15,8 +16,9 @@ from portal.accounts.people import person
 from portal.htmx import wants_part
 from portal.listing import page_of, pager
 
-from ..models import FailedCall, LogPosition
+from ..models import CallSeries, FailedCall, LogPosition
 from ..usage import charts, reports
+from ..usage.heat import heat_of
 from ..usage.quotas import standings
 from ..usage.ranges import RANGES, range_of
 from ..usage.reports import Report
@@ -40,6 +42,8 @@ def usage(request: HttpRequest) -> HttpResponse:
         "failed": FailedCall.objects.filter(series__in=scope.series).with_names()[:5],
         "counted": LogPosition.objects.current(),
         "chart": _charts(report),
+        "heat": heat_of(_series(request, scope)),
+        "hours": [f"{hour:02}" for hour in range(24)],
     }
     template = "gateway/usage.html"
     return render(request, f"{template}#usage" if wants_part(request) else template, context)
@@ -78,10 +82,14 @@ def failed_calls(request: HttpRequest) -> HttpResponse:
 def _asked(request: HttpRequest) -> tuple[Scope, Report]:
     """What the address asks for. Raises NotFound for calls that the person may not see."""
     scope = scope_of(person(request), request.GET.get("of", ""))
-    series = scope.counted
-    if (environment := request.GET.get("environment", "")) in Environment.values:
-        series = series.filter(environment=environment)
-    return scope, reports.report(series, range_of(request.GET.get("range")), by=scope.by)
+    return scope, reports.report(_series(request, scope), range_of(request.GET.get("range")), by=scope.by)
+
+
+def _series(request: HttpRequest, scope: Scope) -> QuerySet[CallSeries]:
+    environment = request.GET.get("environment", "")
+    return (
+        scope.counted.filter(environment=environment) if environment in Environment.values else scope.counted
+    )
 
 
 def _subscriptions(scope: Scope) -> Any:
@@ -101,6 +109,7 @@ def _charts(report: Report) -> dict[str, Any]:
         "narrow": charts.lines(*arguments, charts.NARROW, sentence),
         "bars": charts.bars(report.classes, report.starts, report.range, charts.classes_sentence(report)),
         "legend": list(zip(report.points, charts.COLOURS, strict=False)),
+        "class_names": [charts.class_name(found) for found in report.classes],
         "classes": [(charts.class_name(found), charts.CLASS_COLOURS[found]) for found in report.classes],
         "table": [
             (charts.moment(start, report.range, full=True), [points[n] for points in report.points.values()])

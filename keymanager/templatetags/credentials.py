@@ -15,11 +15,13 @@ from django.utils.safestring import SafeString
 from keymanager.forms import OVERLAP_HELP, TokenForm
 from keymanager.models import Credential, CredentialKind, CredentialStatus, TrustedIssuer
 from portal.accounts.roles import Permission, can
+from portal.listing import page_of, pager
 from portal.templatetags.portico import ago, pill
 from subscriptions.models import Application
 
 register = template.Library()
-SHOWN = 100
+# Warnings above the list.
+SHOWN = 5
 SOON = timedelta(days=14)
 # A name with its colon, a text, a number or word, a mark: what a line of JSON is made of.
 _JSON = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)|("(?:[^"\\]|\\.)*")|([-\w.]+)|([{}\[\],])')
@@ -27,22 +29,25 @@ _JSON = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)|("(?:[^"\\]|\\.)*")|([-\w.]+)|([{
 
 @register.inclusion_tag("keymanager/_credentials.html", takes_context=True)
 def credentials_of(context: template.Context, application: Application) -> dict[str, Any]:
-    """The section with every credential of the application: live ones first, then the newest."""
-    rows = list(
-        application.credentials.select_related("issuer")
-        .prefetch_related("allowed_apis")
-        .order_by(F("revoked_at").desc(nulls_first=True), "-created_at", "-id")[:SHOWN]
+    """The section with every credential of the application, in pages of its own: live ones first, then the newest."""
+    request = context["request"]
+    rows = application.credentials.select_related("issuer").prefetch_related("allowed_apis")
+    page = page_of(
+        request,
+        rows.order_by(F("revoked_at").desc(nulls_first=True), "-created_at", "-id"),
+        name="credentials",
     )
-    soon = timezone.now() + SOON
+    usable = application.credentials.usable()
+    ending = usable.filter(expires_at__lt=timezone.now() + SOON).order_by("expires_at", "pk")
     return {
+        "request": request,
         "application": application,
-        "credentials": rows,
-        "expiring": [
-            row for row in rows if row.usable and row.expires_at and row.expires_at < soon and row.rotatable
-        ],
-        "has_clients": any(row.usable and row.kind != CredentialKind.API_KEY for row in rows),
-        "may_manage": can(context["request"].user, Permission.MANAGE_CREDENTIALS, application.team),
+        "credentials": page.object_list,
+        "expiring": [row for row in ending[:SHOWN] if row.rotatable],
+        "has_clients": usable.exclude(kind=CredentialKind.API_KEY).exists(),
+        "may_manage": can(request.user, Permission.MANAGE_CREDENTIALS, application.team),
         "outside": TrustedIssuer.objects.in_force().exists(),
+        **pager(page, "credentials"),
     }
 
 

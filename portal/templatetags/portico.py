@@ -291,6 +291,14 @@ def without(context: template.Context, name: str, value: object = None) -> str:
 
 
 @register.simple_tag(takes_context=True)
+def page_address(context: template.Context, number: int, name: str = "") -> str:
+    """This page's address with another page of a list; `name` as in portal.listing.pager."""
+    params = context["request"].GET.copy()
+    params[name or "page"] = str(number)
+    return f"?{params.urlencode()}"
+
+
+@register.simple_tag(takes_context=True)
 def here(context: template.Context, address: str, *, below: bool = False, also: str = "") -> SafeString:
     """`aria-current` when this page is `address`, or with `below` lies under it, or under one of `also` (words)."""
     request = context.get("request")

@@ -1,21 +1,31 @@
 """Applications of one's teams."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, Count, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from portal.accounts.models import AuditEvent
+from portal.accounts.models import AuditEvent, TeamRole
 from portal.accounts.people import person
-from portal.accounts.roles import Permission, permissions_of
+from portal.accounts.roles import TEAM_ROLES, Permission, Role, permissions_of
 from portal.htmx import wants_part
-from portal.listing import Sort, listing_of
+from portal.listing import Sort, listing_of, page_of, pager
 
 from .. import actions
 from ..forms import ApplicationForm, DeleteForm, NewApplicationForm, TransferForm
 from ..models import Application, Subscription
 
+_RANK = Case(When(role=TeamRole.OWNER, then=0), When(role=TeamRole.MAINTAINER, then=1), default=2)
+_ABOUT_APPLICATIONS = (
+    Permission.VIEW_APPLICATION,
+    Permission.SUBSCRIBE,
+    Permission.MANAGE_CREDENTIALS,
+    Permission.EDIT_APPLICATION,
+    Permission.DELETE_APPLICATION,
+)
 SORTS = {
     "name": Sort("By name", ("name", "pk")),
     "newest": Sort("Newest first", ("-created_at", "pk")),
@@ -52,17 +62,25 @@ def register(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def application(request: HttpRequest, public_id: str) -> HttpResponse:
-    row = _visible(request, public_id)
-    context = {
-        "application": row,
-        "subscriptions": row.subscriptions.select_related("api", "plan", "requested_plan").order_by(
-            "-created_at"
-        )[:100],
-        "permissions": permissions_of(request.user, row.team),
-        "people": row.team.memberships.exclude(role="member").count(),
-        "activity": _activity(row),
-    }
-    return render(request, "subscriptions/application.html", context)
+    return render(request, "subscriptions/application.html", _context(request, public_id))
+
+
+@login_required
+def team(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Who may do what with it."""
+    context = _context(request, public_id)
+    people = context["application"].team.memberships.select_related("user")
+    shown = page_of(request, people.order_by(_RANK, "user__name", "pk"))
+    roles = [(label, _may(TEAM_ROLES[TeamRole(value)])) for value, label in TeamRole.choices]
+    return render(request, "subscriptions/application_team.html", {**context, "roles": roles, **pager(shown)})
+
+
+@login_required
+def activity(request: HttpRequest, public_id: str) -> HttpResponse:
+    """What was done to the application, its subscriptions and its credentials."""
+    context = _context(request, public_id)
+    shown = page_of(request, _activity(context["application"]))
+    return render(request, "subscriptions/application_activity.html", {**context, **pager(shown)})
 
 
 @login_required
@@ -120,6 +138,17 @@ def _visible(request: HttpRequest, public_id: str) -> Application:
     )
 
 
+def _context(request: HttpRequest, public_id: str) -> dict[str, Any]:
+    """What the head of each of its pages shows."""
+    row = _visible(request, public_id)
+    return {"application": row, "people": row.team.memberships.exclude(role=TeamRole.MEMBER).count()}
+
+
+def _may(role: type[Role]) -> list[Permission]:
+    """What a role may do with its team's applications, in the order of the permissions."""
+    return [permission for permission in _ABOUT_APPLICATIONS if permission in role.permissions]
+
+
 def _activity(row: Application) -> QuerySet[AuditEvent]:
     """What was done to the application, its subscriptions and its credentials, newest first."""
     ids = [
@@ -127,4 +156,4 @@ def _activity(row: Application) -> QuerySet[AuditEvent]:
         *row.subscriptions.values_list("public_id", flat=True),
         *row.credentials.values_list("public_id", flat=True),
     ]
-    return AuditEvent.objects.filter(target_id__in=ids).order_by("-at", "-id")[:10]
+    return AuditEvent.objects.filter(target_id__in=ids).order_by("-at", "-id")

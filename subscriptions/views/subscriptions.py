@@ -18,6 +18,13 @@ from ..forms import ChangePlanForm, ReasonForm, SubscribeForm
 from ..models import RequestForm, Subscription, SubscriptionStatus
 from ..request_forms.forms import AnswersForm
 
+# Why a live subscription cannot have another plan just now.
+_NO_PLAN_CHANGE: dict[str, str] = {
+    SubscriptionStatus.PENDING: "It waits for its approval first",
+    SubscriptionStatus.CHANGE_PENDING: "Another plan was asked for already",
+    SubscriptionStatus.SUSPENDED: "It is suspended: its publisher has to resume it first",
+}
+
 
 @login_required
 def subscribe(request: HttpRequest, slug: str) -> HttpResponse:
@@ -139,8 +146,8 @@ def _context(request: HttpRequest, row: Subscription) -> dict[str, Any]:
         "subscription": row,
         "sees_application": Permission.VIEW_APPLICATION in consumer,
         "can_cancel": Permission.SUBSCRIBE in consumer and row.may_become(SubscriptionStatus.CANCELLED),
-        "can_change_plan": Permission.SUBSCRIBE in consumer
-        and row.may_become(SubscriptionStatus.CHANGE_PENDING),
+        "is_live": row.status in Subscription.LIVE,
+        "no_plan_change": _NO_PLAN_CHANGE.get(row.status, ""),
         "can_withdraw": Permission.SUBSCRIBE in consumer and row.status == SubscriptionStatus.CHANGE_PENDING,
         "can_review": Permission.REVIEW in publisher and waits,
         "can_suspend": may_suspend and row.may_become(SubscriptionStatus.SUSPENDED),

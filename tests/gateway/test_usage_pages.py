@@ -116,7 +116,8 @@ def test_page_shows_charts_with_a_sentence_and_a_table(client_as, consumer, call
     assert 'role="img" aria-label="Calls an hour, from' in text
     assert text.count('<svg class="chart') == 3
     assert "Orders &lt;b&gt; 9 in all" in text
-    assert text.count("<details") == 2
+    assert text.count("<details") == 3
+    assert "Busiest:" in text
     assert "9 of 100" not in text
     assert "7 of 100 a month" in text
 

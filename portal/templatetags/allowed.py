@@ -1,0 +1,56 @@
+"""Actions that stay in sight where they cannot be done, and say why."""
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from portal.accounts.models import Team
+from portal.accounts.roles import Permission, can, who_has
+from portal.templatetags.portico import icon
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def act(
+    context: template.Context,
+    address: str,
+    label: str,
+    permission: str = "",
+    team: Team | None = None,
+    *,
+    kind: str = "",
+    icon_name: str = "",
+    of: str = "",
+    why: str = "",
+) -> SafeString:
+    """A link that looks like a button, for those who have the permission (its name) in the team.
+
+    For everybody else, and for whom `why` is given, it leads nowhere and says so. `of` names for assistive technology
+    what it is done to; `kind` are the variants of .btn.
+    """
+    classes = f"btn {kind}".strip()
+    drawn = icon(icon_name) if icon_name else ""
+    about = format_html('<span class="vh"> {}</span>', of) if of else ""
+    if not why and permission:
+        why = refusal(context, Permission[permission], team)
+    if not why:
+        return format_html('<a class="{}" href="{}">{}{}{}</a>', classes, address, drawn, label, about)
+    return format_html(
+        '<span class="tip"><a class="{}" role="link" aria-disabled="true" tabindex="0">{}{}{}'
+        '<span class="vh">. {}</span></a><span role="tooltip" aria-hidden="true">{}</span></span>',
+        classes.replace(" primary", ""),
+        drawn,
+        label,
+        about,
+        why,
+        why,
+    )
+
+
+def refusal(context: template.Context, permission: Permission, team: Team | None) -> str:
+    """Why the reader may not; empty where they may."""
+    if can(context["request"].user, permission, team):
+        return ""
+    asked = who_has(permission)
+    return f"Only {asked}{f' of {team.name}' if team else ''} may {permission}"
