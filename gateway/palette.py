@@ -15,6 +15,7 @@ _REQUEST_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 def connect() -> None:
     palette.offers(
+        Place("Home", "gateway:home", "app", "start mine my expiring quota changes"),
         Place("Usage", "gateway:usage", "pulse", "calls quota statistics"),
         Place("Failed calls", "gateway:failed-calls", "warn", "errors log requests"),
         Place("Status", "gateway:status", "ok", "gateway promises health", seen=palette.anybody),

@@ -19,12 +19,12 @@ from portal.listing import page_of, pager
 from ..models import CallSeries, FailedCall, LogPosition
 from ..usage import charts, reports
 from ..usage.heat import heat_of
-from ..usage.quotas import standings
+from ..usage.quotas import Standing, standings
 from ..usage.ranges import RANGES, range_of
 from ..usage.reports import Report
 from ..usage.scopes import Scope, choices, scope_of
 
-QUOTAS_SHOWN = 20
+QUOTAS_SHOWN = 8
 
 
 @login_required
@@ -38,7 +38,7 @@ def usage(request: HttpRequest) -> HttpResponse:
         "ranges": RANGES.values(),
         "environments": Environment.choices,
         "environment": request.GET.get("environment", ""),
-        "quotas": standings(_subscriptions(scope))[:QUOTAS_SHOWN],
+        "quotas": _quotas(scope),
         "failed": FailedCall.objects.filter(series__in=scope.series).with_names()[:5],
         "counted": LogPosition.objects.current(),
         "chart": _charts(report),
@@ -92,11 +92,11 @@ def _series(request: HttpRequest, scope: Scope) -> QuerySet[CallSeries]:
     )
 
 
-def _subscriptions(scope: Scope) -> Any:
+def _quotas(scope: Scope) -> list[Standing]:
+    """Those with the least left; of very many, of the first by name."""
     limited = scope.subscriptions.filter(plan__quota_requests__isnull=False)
-    return limited.select_related("application", "api", "plan").order_by("application__name", "api__name")[
-        :500
-    ]
+    rows = limited.select_related("application", "api", "plan").order_by("application__name", "api__name")
+    return sorted(standings(rows[:500]), key=lambda standing: -standing.percent)[:QUOTAS_SHOWN]
 
 
 def _charts(report: Report) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def act(
     if not why:
         return format_html('<a class="{}" href="{}">{}{}{}</a>', classes, address, drawn, label, about)
     return format_html(
-        '<span class="tip"><a class="{}" role="link" aria-disabled="true" tabindex="0">{}{}{}'
+        '<span class="tip why"><a class="{}" role="link" aria-disabled="true" tabindex="0">{}{}{}'
         '<span class="vh">. {}</span></a><span role="tooltip" aria-hidden="true">{}</span></span>',
         classes.replace(" primary", ""),
         drawn,

@@ -17,6 +17,8 @@ FORMS = [(width, scheme) for width in (1440, 390) for scheme in ("light", "dark"
 PAGES = {
     "": ["/", "/?view=list", "/login/", "/signup/", "/nowhere/", "/apis/store-locator/"],
     CONSUMER: [
+        "/home/",
+        "/usage/",
         "/apis/orders/",
         "/apis/orders/v1/",
         "/apis/orders/v2/reference/",
