@@ -13,6 +13,7 @@ from keymanager.models import Credential
 from portal.accounts.models import User
 from portal.accounts.roles import Permission, can, teams_with
 from subscriptions.models import Application, Subscription
+from subscriptions.querysets import SubscriptionQuerySet
 
 from .models import Receipt, ReceiptStatus
 
@@ -60,7 +61,7 @@ class Some:
         return self.count - len(self.rows)
 
 
-def subscriptions_of(user: User) -> QuerySet[Subscription]:
+def subscriptions_of(user: User) -> SubscriptionQuerySet:
     """The live ones of the person's own applications."""
     mine = Subscription.objects.live().filter(application__in=Application.objects.own(user))
     return mine.select_related("application", "api__current_version", "plan", "requested_plan")

@@ -365,6 +365,11 @@ SUBSCRIPTIONS = [
         ),
         CONSUMER_MAINTAINERS | ADMIN,
     ),
+    Row(
+        "have an application at home",
+        lambda by: factories.ApplicationFactory() in Application.objects.own(by),
+        CONSUMERS,
+    ),
     Row("delete an application", deletes_application, frozenset({"consumer_owner"}) | ADMIN),
     Row("give an application to another team", transfers, CONSUMER_OWNER | ADMIN),
     Row("subscribe", subscribes, CONSUMER_MAINTAINERS | ADMIN),
