@@ -2,14 +2,18 @@
 
 from django.db import connection, models, transaction
 
+from keymanager.models import Credential
 from portal.accounts.audit import record
 from portal.accounts.models import User
+from subscriptions.models import Subscription
 
 from .models import Receipt, ReceiptStatus
 from .querysets import subject_field
 
 # The agent LISTENs to it; Postgres delivers when the transaction commits.
 CHANNEL = "portico_gateway"
+# What a notice about one application begins with; its public id follows.
+APPLICATION = "application "
 
 
 def open_receipt(*, subject: models.Model, event: str, by: User | None) -> Receipt:
@@ -22,7 +26,10 @@ def open_receipt(*, subject: models.Model, event: str, by: User | None) -> Recei
         **{field: subject}, status__in=[ReceiptStatus.RUNNING, ReceiptStatus.STUCK]
     ).update(status=ReceiptStatus.SUPERSEDED)
     receipt = Receipt.objects.create(**{field: subject}, event=event, by=by)
-    notify()
+    if isinstance(subject, Subscription) or (isinstance(subject, Credential) and not subject.issuer_id):
+        notify_application(subject.application.public_id)
+    else:
+        notify()
     return receipt
 
 
@@ -35,6 +42,11 @@ def probe_again(*, receipt: Receipt, by: User) -> Receipt:
     again = open_receipt(subject=receipt.subject, event="probed_again", by=by)
     record("receipt_probed_again", again, by=by, team=again.team)
     return again
+
+
+def notify_application(public_id: str) -> None:
+    """As `notify`, where a change touches nothing but one application's subscriptions and keys: that is soon read."""
+    notify(f"{APPLICATION}{public_id}")
 
 
 def notify(kind: str = "change") -> None:

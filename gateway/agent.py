@@ -8,8 +8,9 @@ import datetime as dt
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import psycopg
 from django.db import Error as DatabaseError, connection, transaction
@@ -17,10 +18,10 @@ from django.db import Error as DatabaseError, connection, transaction
 from keymanager import signing
 from portal.errors import GatewayUnavailable
 
-from . import compile, deny, receipts, sweep  # noqa: A004  the module is named for what it does
+from . import beside, compile, deny, receipts, sweep  # noqa: A004  the module is named for what it does
 from .clock import Clock
 from .held import HeldBack
-from .listen import Listener
+from .listen import Heard, Listener
 from .models import Revision
 from .publish import Publisher
 from .snapshot import Snapshot
@@ -29,18 +30,58 @@ logger = logging.getLogger(__name__)
 
 RECONCILE_S = 60.0
 _IDLE_S = 1.0
+# How often it is looked whether the compile beside is done.
+_GLANCE_S = 0.02
 _RETRY_WRITE_S = 1.0
 _BACKOFF_S = (0.5, 1.0, 2.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The database at one moment, and the receipts whose changes are in it. `started` is of time.monotonic()."""
+
+    catalog: compile.Catalog
+    access: compile.Access
+    waiting: list[int]
+    started: float
+    reconciling: bool
+
+    @property
+    def knows_every_plan(self) -> bool:
+        """A plan that is newer than the catalog has no limits yet, and lets nobody in."""
+        return {plan.slug for plan in self.catalog.plans} >= set(self.access.subscriptions.values())
+
+
+def compile_all(before: compile.Catalog | None, *, reconciling: bool) -> Compiled:
+    """Read everything, but versions and plans only where there is no catalog from `before`."""
+    started, waiting = time.monotonic(), receipts.waiting_ids()
+    signing.jwks()  # may make the first keys
+    with reading():
+        catalog = before or compile.catalog()
+        return Compiled(catalog, compile.access(), waiting, started, reconciling)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """All queries meanwhile see one state of the database."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
 @dataclass
 class Agent:
-    """`run` until `stopping()`; one `step` is one wait and whatever it brought."""
+    """`run` until `stopping()`; one `step` is one wait and whatever it brought.
+
+    What touches single applications is read and published at once. All else is compiled anew as a whole, on a thread
+    beside, because that takes seconds where there is much of it. The whole is the truth, and there is one each minute.
+    """
 
     publisher: Publisher
     secret: str
     stopping: Callable[[], bool] = lambda: False
-    catalog: compile.Catalog | None = None
+    compiled: Compiled | None = field(default=None, init=False)
     # The catalog without what Envoy refused; None until it is worked out anew.
     offered: compile.Catalog | None = field(default=None, init=False)
     held: HeldBack = field(default_factory=HeldBack, init=False)
@@ -52,6 +93,9 @@ class Agent:
     # Primary key of the version that the sweep saw last.
     swept_to: int = field(default=0, init=False)
     failures: int = field(default=0, init=False)
+    # Applications that have changed since the compile beside began, and whether it must be done once more.
+    _since: set[str] = field(default_factory=set, init=False)
+    _again: Heard = field(default_factory=Heard, init=False)
 
     def run(self) -> None:
         """Work until told to stop. Losing Postgres costs a pause, not the process."""
@@ -69,40 +113,95 @@ class Agent:
         while not self.stopping() and not listener.lead():
             listener.wait(_IDLE_S)
         self.due = self.reconcile_at = 0.0
-        with deny.first(self.publisher.denied):
+        self.compiled = None
+        with deny.first(self.publisher.denied), beside.one_at_a_time() as work:
             while not self.stopping():
-                self.step(listener)
+                self.step(listener, work)
                 self.failures = 0
 
-    def step(self, listener: Listener) -> None:
+    def step(self, listener: Listener, work: beside.Beside[Compiled]) -> None:
         """Wait for a change, at most until something is due; then publish and probe."""
-        wait = receipts.POLL_S if receipts.any_running() else _IDLE_S
-        heard = listener.wait(min(wait, max(0.0, self.due - time.monotonic())))
-        reconciling = time.monotonic() >= self.reconcile_at
-        if heard or time.monotonic() >= self.due or self.clock.was_set():
-            self.publish(versions_changed=reconciling or "versions" in heard)
-        else:
+        heard = listener.wait(self._patience(work))
+        self._since |= heard.applications
+        self._begin_compile(heard, work)
+        if whole := work.taken():
+            self._publish_whole(whole)
+        elif heard.applications and self.compiled:
+            self._publish(self._refreshed(self.compiled, heard.applications), whole=self.publisher.overflows)
+        elif not heard:
             self._look_after()
         receipts.probe_running(self.secret)
-        if reconciling:
+        if whole and whole.reconciling:
             receipts.revisit_stuck(self.secret)
         if not heard and time.monotonic() >= self.sweep_at:
             self.sweep_at = time.monotonic() + sweep.EVERY_S
             sweep.sweep(self.secret)
             self.swept_to = sweep.look_at_versions(self.secret, self.swept_to)
 
-    def publish(self, *, versions_changed: bool = True) -> None:
+    def _patience(self, work: beside.Beside[Compiled]) -> float:
+        """Seconds to wait for a word."""
+        if work.busy:
+            return _GLANCE_S
+        if self._again:
+            return 0.0
+        wait = receipts.POLL_S if receipts.any_running() else _IDLE_S
+        return min(wait, max(0.0, self.due - time.monotonic()))
+
+    def _begin_compile(self, heard: Heard, work: beside.Beside[Compiled]) -> None:
+        """Where something is due or has changed that no application is the whole of."""
+        now = time.monotonic()
+        wanted = heard.everything or self._again.everything or now >= self.due or self.clock.was_set()
+        if not wanted:
+            return
+        versions = heard.versions or self._again.versions
+        if work.busy:
+            self._again = Heard(everything=True, versions=versions)
+            return
+        reconciling = now >= self.reconcile_at
+        self._since, self._again, self.due = set(), Heard(), math.inf
+        before = None if reconciling or versions or not self.compiled else self.compiled.catalog
+        if before is None:
+            self.reconcile_at = now + RECONCILE_S
+        work.begin(lambda: compile_all(before, reconciling=reconciling))
+
+    def _publish_whole(self, whole: Compiled) -> None:
+        """What changed while it was compiled is read once more."""
+        if self.compiled and whole.catalog == self.compiled.catalog:
+            whole = replace(whole, catalog=self.compiled.catalog)
+        else:
+            self.offered = None
+        if self.compiled:
+            whole = replace(whole, access=whole.access.alike(self.compiled.access))
+        if self._since:
+            whole = self._refreshed(whole, self._since)
+        self._publish(whole, whole=whole.reconciling or self.publisher.overflows)
+
+    def _refreshed(self, compiled: Compiled, applications: Collection[str]) -> Compiled:
+        """With these applications as they are now, and the receipts that wait for them."""
+        started, waiting = time.monotonic(), receipts.waiting_ids(applications)
+        with reading():
+            access = compile.refreshed(compiled.access, applications)
+        if compiled is self.compiled:
+            return replace(compiled, access=access, waiting=waiting, started=started, reconciling=False)
+        return replace(compiled, access=access, waiting=[*compiled.waiting, *waiting])
+
+    def _publish(self, compiled: Compiled, *, whole: bool) -> None:
         """Bring the gateway's files to the database's state, and every receipt that waits for it along.
 
         A receipt that is there before the compile is in it. One that comes later wakes the agent again.
         """
-        waiting = receipts.waiting_ids()
-        started = time.monotonic()
-        snapshot = self._compile(versions_changed)
+        self.compiled, waiting = compiled, compiled.waiting
+        if self.offered is None:
+            self.offered = self.held.without(compiled.catalog)
+            receipts.record_problems(self.offered.problems)
+        self.due = min(self.reconcile_at, time.monotonic() + _seconds_until(compiled.access.changes_at))
+        if not compiled.knows_every_plan:
+            self._again = Heard(everything=True, versions=True)
+        snapshot = compile.snapshot(self.offered, compiled.access)
         numbers = counts(snapshot)
-        receipts.mark(waiting, "compiled", _compiled_evidence(numbers, started))
+        receipts.mark(waiting, "compiled", _compiled_evidence(numbers, compiled.started))
         try:
-            revision = self.publisher.write(snapshot, numbers)
+            revision = self.publisher.write(snapshot, numbers, whole=whole)
         except OSError as error:
             logger.exception("the gateway's files cannot be written")
             receipts.note_problem(waiting, f"The gateway's files cannot be written: {error}.")
@@ -122,8 +221,8 @@ class Agent:
             logger.exception("what Envoy refused cannot be put back or tried")
             receipts.note_problem(waiting, f"The gateway's files cannot be written: {error}.")
             self.due = min(self.due, time.monotonic() + _RETRY_WRITE_S)
-        if self.publisher.culprits and self.catalog:
-            self.held.add(self.publisher.culprits, self.catalog)
+        if self.publisher.culprits and self.compiled:
+            self.held.add(self.publisher.culprits, self.compiled.catalog)
             self.publisher.culprits = {}
             self.offered = None
             self.due = 0.0  # all others at once, without them
@@ -136,22 +235,6 @@ class Agent:
             logger.warning("the gateway's files cannot be healed: %s", error)
         if (written := receipts.written_ids()) or self.publisher.unconfirmed:
             self._confirm(written)
-
-    def _compile(self, versions_changed: bool) -> Snapshot:
-        """All queries see one state of the database."""
-        signing.jwks()  # may make the first keys
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            if self.catalog is None or versions_changed:
-                self.catalog, self.offered = compile.catalog(), None
-                self.reconcile_at = time.monotonic() + RECONCILE_S
-            access = compile.access()
-        if self.offered is None:
-            self.offered = self.held.without(self.catalog)
-        receipts.record_problems(self.offered.problems)
-        self.due = min(self.reconcile_at, time.monotonic() + _seconds_until(access.changes_at))
-        return compile.snapshot(self.offered, access)
 
     def _pause(self, error: Exception) -> None:
         """Postgres is away: say so once a try, and come back slower each time. What ends by the clock ends all the same."""

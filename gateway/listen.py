@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import psycopg
 from django.db import connection
 
-from .actions import CHANNEL
+from .actions import APPLICATION, CHANNEL
 
 _LOCK = int.from_bytes(hashlib.sha256(b"gateway agent").digest()[:8], signed=True)
 
@@ -37,11 +38,26 @@ class Listener:
         row = self._own.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
         return bool(row and row[0])
 
-    def wait(self, seconds: float) -> frozenset[str]:
+    def wait(self, seconds: float) -> "Heard":
         """What was told since the last call, waiting up to `seconds` for a first word."""
-        first = {notice.payload for notice in self._own.notifies(timeout=seconds, stop_after=1)}
+        told = {notice.payload for notice in self._own.notifies(timeout=seconds, stop_after=1)}
         # Whatever else is here already belongs to the same round.
-        return frozenset(first | {notice.payload for notice in self._own.notifies(timeout=0)})
+        told |= {notice.payload for notice in self._own.notifies(timeout=0)}
+        own = frozenset(one.removeprefix(APPLICATION) for one in told if one.startswith(APPLICATION))
+        others = frozenset(one for one in told if not one.startswith(APPLICATION))
+        return Heard(applications=own, everything=bool(others), versions="versions" in others)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What has changed: of single applications (public ids), anything at all, versions too. Empty where nothing has."""
+
+    applications: frozenset[str] = frozenset()
+    everything: bool = False
+    versions: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.applications or self.everything)
 
 
 def at_work() -> bool:

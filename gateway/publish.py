@@ -14,16 +14,21 @@ from portal.errors import GatewayUnavailable
 
 from . import deny
 from .models import Revision
-from .snapshot import Snapshot, VersionKey
+from .snapshot import Snapshot, VersionKey, differing
 from .targets.envoy import Address, EnvoyOptions, digest, render, write_bootstrap, write_resources
 from .targets.envoy.admin import Counters, await_verdict, is_up, read_counters, stat_prefix
-from .targets.envoy.files import Stamp, keep_room, replace_file, stamp_of
+from .targets.envoy.files import MAP_FILE, RECENT_FILE, Stamp, keep_room, replace_file, stamp_of
+from .targets.envoy.policies import recent_keys
 from .targets.envoy.trial import RefusedFile, find_culprits
 
 logger = logging.getLogger(__name__)
 
 # At 100,000 subscriptions Envoy takes 0.8 s to read the map.
 _VERDICT_S = 5.0
+# So many subscriptions may differ from the map before it is written anew.
+MAX_RECENT = 1000
+# One that Envoy runs on, and those that it has not taken yet: while it is away, no more are made.
+_MAX_MAPS = 3
 
 
 def envoy_options() -> EnvoyOptions:
@@ -51,6 +56,10 @@ def probe_secret() -> str:
 class Publisher:
     """Writes one set of files after the other, the deny list ahead. `revision` is the last one written.
 
+    The map of all subscriptions is large, so a few changes go into a small file that Envoy asks first: it names every
+    subscription of which any map that Envoy may be running on does not say what is agreed. It forgets them when Envoy
+    has taken a newer map. Killed between any two writes, both files together still say what was agreed.
+
     A file that Envoy refused is put back to what it was, and the same content is not tried again. Versions found to be
     the reason are `culprits`, with Envoy's message each, until whoever compiles takes them out.
     """
@@ -59,7 +68,13 @@ class Publisher:
     revision: Revision | None = None
     denied: deny.DenyList = field(init=False)
     _snapshot: Snapshot | None = field(default=None, init=False)
+    # What the map on disk says, and before it what Envoy may still be running on.
+    _maps: list[Snapshot] = field(default_factory=list, init=False)
+    # What an agent before this one had in the small file.
+    _inherited: frozenset[str] = field(default=frozenset(), init=False)
+    _recent: frozenset[str] = field(default=frozenset(), init=False)
     _files: dict[str, bytes] = field(default_factory=dict, init=False)
+    _shas: dict[str, str] = field(default_factory=dict, init=False)
     _before: Counters = field(default_factory=lambda: Counters({}), init=False)
     _former: dict[str, bytes | None] = field(default_factory=dict, init=False)
     _refused: dict[str, str] = field(default_factory=dict, init=False)
@@ -74,35 +89,22 @@ class Publisher:
     def __post_init__(self) -> None:
         self.denied = deny.DenyList(self.options)
 
-    def write(self, snapshot: Snapshot, counts: Mapping[str, int]) -> Revision | None:
+    def write(self, snapshot: Snapshot, counts: Mapping[str, int], *, whole: bool = True) -> Revision | None:
         """Write what differs from the disk; the new revision, or None where nothing does.
 
+        Unless it is to be the `whole` of it, the map of all subscriptions stays, as long as few differ from it.
         Raises OSError, for a full disk; what is in force stays.
         """
         self.denied.write()
-        files = render(snapshot, self.options, reuse=self._reusable(snapshot))
-        first = self._snapshot is None
-        self._snapshot, self._files = snapshot, files
-        self._refused = {name: sha for name, sha in self._refused.items() if _sha(files[name]) == sha}
-        wanted = {
-            name: body for name, body in files.items() if name != deny.FILE and name not in self._refused
-        }
-        if not self._former:
-            self._before = self._counters()
-        former = {name: self._on_disk(name) for name in wanted}
-        changed = write_resources(wanted, self.options)
+        self.heal()
+        changed = [*self._bring(snapshot, whole=whole)]
         write_bootstrap(self.options)
         keep_room(self.options)
-        for name in changed:
-            self._former.setdefault(name, former[name])
-        self._keep(wanted)
-        if first:
-            self._ask_again([name for name in _catalog_files(snapshot) if name not in changed])
         changed = [*self.denied.taken(), *changed]
         if not changed:
             return None
         self.revision = Revision.objects.create(
-            digest=digest(files), files=changed, counts=dict(counts), written_at=timezone.now()
+            digest=digest(self._shas), files=changed, counts=dict(counts), written_at=timezone.now()
         )
         return self.revision
 
@@ -114,11 +116,14 @@ class Publisher:
         if self._former:
             verdict = await_verdict(self.options, self._former, self._before, seconds=_VERDICT_S)
             evidence = verdict.evidence
+            map_taken = MAP_FILE in self._former and MAP_FILE not in verdict.refused
             try:
                 if verdict.refused:
                     self._settle(verdict.refused)
             finally:
                 self._former.clear()
+            if map_taken:
+                self._forget_recent()
         elif is_up(self.options):
             evidence = self._runs_on()
         else:
@@ -137,17 +142,73 @@ class Publisher:
         loads = read_counters(self.options).of(stat_prefix(deny.FILE), "success")
         return f"Envoy runs on what was written before · {deny.FILE} update_success {loads}"
 
+    @property
+    def overflows(self) -> bool:
+        """Whether so many subscriptions differ from the map of all that it should be written anew."""
+        return len(self._recent) > MAX_RECENT
+
+    def _bring(self, snapshot: Snapshot, *, whole: bool) -> list[str]:
+        """Write the files that differ, one after the other; their names. Raises OSError."""
+        first = self._snapshot is None
+        if first:
+            self._inherited = recent_keys(self._on_disk(RECENT_FILE) or b"")
+        self._snapshot, self._files = snapshot, self._render(snapshot, whole)
+        self._refused = {name: sha for name, sha in self._refused.items() if self._shas[name] == sha}
+        if not self._former:
+            self._before = self._counters()
+        changed = []
+        for name, body in self._files.items():
+            if name == deny.FILE or name in self._refused or self._kept.get(name) is body:
+                continue
+            former = self._on_disk(name)
+            if write_resources({name: body}, self.options):
+                changed.append(name)
+                self._former.setdefault(name, former)
+            self._keep({name: body})
+        if first:
+            self._ask_again([name for name in (*_catalog_files(snapshot), MAP_FILE) if name not in changed])
+        return changed
+
+    def _render(self, snapshot: Snapshot, whole: bool) -> dict[str, bytes]:
+        """All files; those of the same data as last time are the same objects."""
+        reuse = self._reusable(snapshot)
+        if self._needs_map(snapshot, whole):
+            self._maps.append(snapshot)
+        else:
+            reuse[MAP_FILE] = self._files[MAP_FILE]
+        self._recent = self._inherited.union(*(differing(one, snapshot) for one in self._maps))
+        files = render(snapshot, self.options, reuse=reuse, recent=self._recent)
+        self._shas |= {name: _sha(body) for name, body in files.items() if name not in reuse}
+        return files
+
+    def _needs_map(self, snapshot: Snapshot, whole: bool) -> bool:
+        """A plan that the map does not know lets nobody in, whatever the small file says."""
+        if not self._maps or self._maps[-1].plans != snapshot.plans:
+            return True
+        return whole and len(self._maps) < _MAX_MAPS and bool(differing(self._maps[-1], snapshot))
+
+    def _forget_recent(self) -> None:
+        """Envoy runs on the newest map, so that older ones count no more. Raises OSError."""
+        if self._snapshot and (len(self._maps) > 1 or self._inherited):
+            self._maps, self._inherited = self._maps[-1:], frozenset()
+            self._bring(self._snapshot, whole=False)
+
     def _reusable(self, snapshot: Snapshot) -> dict[str, bytes]:
-        """The rendered catalog, where it is the very same as last time: by far the larger part."""
+        """What was rendered last time from the very same data: by far the larger part."""
         last = self._snapshot
-        if last is None or last.plans is not snapshot.plans:
+        if last is None:
             return {}
-        same = all(
-            state.versions is last.environments[name].versions
-            for name, state in snapshot.environments.items()
-        )
-        names = ("ratelimit.json", *_catalog_files(snapshot))
-        return {name: self._files[name] for name in names} if same else {}
+        names: list[str] = []
+        states = {name: (state, last.environments[name]) for name, state in snapshot.environments.items()}
+        if last.plans is snapshot.plans and all(now.versions is was.versions for now, was in states.values()):
+            names += ["ratelimit.json", *_catalog_files(snapshot)]
+        names += [f"keys.{name}.pb" for name, (now, was) in states.items() if now.keys is was.keys]
+        names += [f"clients.{name}.pb" for name, (now, was) in states.items() if now.outside is was.outside]
+        if snapshot.refused_until == last.refused_until and all(
+            now.keys is was.keys for now, was in states.values()
+        ):
+            names.append("limits.json")
+        return {name: self._files[name] for name in names}
 
     def _counters(self) -> Counters:
         """As they are before the write. Without an Envoy, zero: it will read everything when it starts."""

@@ -3,7 +3,7 @@
 import datetime as dt
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.db import models
@@ -31,9 +31,13 @@ def any_running() -> bool:
     return Receipt.objects.filter(status=ReceiptStatus.RUNNING).exists()
 
 
-def waiting_ids() -> list[int]:
-    """Receipts whose change the gateway has not taken yet."""
-    return list(_open().filter(accepted_at__isnull=True).values_list("pk", flat=True))
+def waiting_ids(applications: Collection[str] | None = None) -> list[int]:
+    """Receipts whose change the gateway has not taken yet; of the subscriptions and keys of these applications only."""
+    rows = _open().filter(accepted_at__isnull=True)
+    if applications is not None:
+        theirs = models.Q(credential__application__public_id__in=applications, credential__issuer=None)
+        rows = rows.filter(theirs | models.Q(subscription__application__public_id__in=applications))
+    return list(rows.values_list("pk", flat=True))
 
 
 def written_ids() -> list[int]:

@@ -218,9 +218,28 @@ class Snapshot:
         return Denied(self.revoked_credentials, self.revoked_tokens, self.tokens_not_before)
 
 
+def differing(one: Snapshot, other: Snapshot) -> set[str]:
+    """The lookup keys of subscriptions of which the two do not say the same."""
+    found: set[str] = set()
+    pairs: tuple[tuple[Mapping[str, str], Mapping[str, str]], ...] = (
+        (one.subscriptions, other.subscriptions),
+        (one.refusals, other.refusals),
+    )
+    for before, after in pairs:
+        if before is not after:
+            found |= {key for key, value in after.items() if before.get(key) != value}
+            found |= before.keys() - after.keys()
+    return found
+
+
 def subscription_key(application: str, api: str) -> str:
     """The gateway's lookup key. Neither part may hold a colon, which `check_version` and the id format see to."""
     return f"{application}:{api}"
+
+
+def application_of(key: str) -> str:
+    """Whose subscription a lookup key names."""
+    return key.partition(":")[0]
 
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"})

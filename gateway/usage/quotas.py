@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apis.models import Plan, QuotaPeriod
-from gateway.actions import notify
+from gateway.actions import notify_application
 from gateway.models import QuotaUse
 from subscriptions.models import Subscription, SubscriptionStatus
 
@@ -131,8 +131,10 @@ def _note(
     if nearly:
         QuotaUse.objects.filter(pk__in=nearly).update(nearly_at=now)
     if exhausted:
-        QuotaUse.objects.filter(pk__in=exhausted).update(exhausted_at=now)
-        notify()
+        used_up = QuotaUse.objects.filter(pk__in=exhausted)
+        used_up.update(exhausted_at=now)
+        for application in set(used_up.values_list("application__public_id", flat=True)):
+            notify_application(application)
 
 
 # ---- what follows -------------------------------------------------------------------------------------------------

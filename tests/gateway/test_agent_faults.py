@@ -31,7 +31,7 @@ from subscriptions import actions
 from subscriptions.models import Subscription
 from tests import factories
 from tests.gateway.envoy import RunningEnvoy, wait_until
-from tests.gateway.test_agent import RunningAgent, agent, boss, running, story  # noqa: F401  fixtures
+from tests.gateway.running import RunningAgent, agent, boss, running, story  # noqa: F401  fixtures
 from tests.gateway.test_broken import good  # noqa: F401  a fixture
 
 pytestmark = [pytest.mark.gateway, pytest.mark.django_db(transaction=True)]

@@ -9,7 +9,7 @@ from django.db import connections
 from apis.models import ApiVersion, Operation, Plan
 from bench.traffic import Traffic
 from gateway import compile as compiling
-from gateway.agent import Agent
+from gateway.agent import compile_all
 from gateway.models import Receipt, ReceiptStatus, VersionProblem
 from gateway.publish import Publisher, envoy_options
 from gateway.targets.envoy import clusters, routes, trial
@@ -18,7 +18,7 @@ from subscriptions import actions
 from subscriptions.models import Subscription
 from tests import factories
 from tests.gateway.envoy import RunningEnvoy, wait_until
-from tests.gateway.test_agent import RunningAgent, agent, boss, call, proven, running, story, tell  # noqa: F401
+from tests.gateway.running import RunningAgent, agent, boss, call, proven, running, story, tell  # noqa: F401
 
 pytestmark = [pytest.mark.gateway, pytest.mark.django_db(transaction=True)]
 # Each kind and a word of Envoy's about it.
@@ -192,8 +192,8 @@ def test_agents_come_and_go_beside_what_is_broken(running, story, backend, boss)
     with called(running, story):
         broken = [broken_version(name, backend) for name in ("broken-regex", "broken-upstream")]
         # What an agent leaves behind that is killed before Envoy answers.
-        killed = Agent(Publisher(envoy_options()), "")
-        killed.publisher.write(killed._compile(versions_changed=True), {})
+        left = compile_all(None, reconciling=True)
+        Publisher(envoy_options()).write(compiling.snapshot(left.catalog, left.access), {})
         table = running.options.resources / "rds.production.json"
         assert b"(((" in table.read_bytes()
 

@@ -6,12 +6,13 @@ import threading
 import pytest
 
 from gateway import compile  # noqa: A004  the module is named for what it does
+from gateway.actions import notify
 from keymanager import actions as credential_actions, tokens
 from subscriptions import actions
 from subscriptions.models import Subscription
 from tests import factories
 from tests.gateway.envoy import RunningEnvoy, wait_until
-from tests.gateway.test_agent import RunningAgent, agent, boss, proven, running, story  # noqa: F401  fixtures
+from tests.gateway.running import RunningAgent, agent, boss, proven, running, story  # noqa: F401  fixtures
 
 pytestmark = [pytest.mark.gateway, pytest.mark.django_db(transaction=True)]
 
@@ -35,8 +36,9 @@ def test_revocation_waits_for_no_compile(
     monkeypatch.setattr(compile, "access", slow)
     monkeypatch.setitem(credential_actions.OVERLAPS, 2, "2 seconds")
     try:
-        credential_actions.rotate(credential=ending.credential, overlap=2, by=boss)
+        notify()
         wait_until(held.is_set)
+        credential_actions.rotate(credential=ending.credential, overlap=2, by=boss)
         assert running.call("/orders/v1/items", key=ending.secret).status == 200
         credential_actions.revoke(credential=key.credential, by=boss)
         credential_actions.revoke(credential=client.credential, by=boss)

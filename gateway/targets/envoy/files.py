@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from gateway.targets.envoy.policies import (
     keys_resource,
     limits_resource,
     rate_limit_resource,
+    recent_resource,
     subscriptions_resource,
 )
 from gateway.targets.envoy.routes import route_resource
@@ -29,6 +30,8 @@ from gateway.targets.envoy.routes import route_resource
 _RUNTIME = {"re2.max_program_size.error_level": 20000, "re2.max_program_size.warn_level": 20000}
 # A file's inode, its size in bytes, and the time of its last change in nanoseconds.
 Stamp = tuple[int, int, int]
+RECENT_FILE = "recent.json"
+MAP_FILE = "subs.pb"
 TRIAL_FILE = f"rds.{TRIAL}.json"
 # Room on the disk for some thousand revocations; and what a file takes besides its content.
 _ROOM_BYTES = 1 << 20
@@ -36,20 +39,30 @@ _BLOCKS_BYTES = 1 << 14
 
 
 def render(
-    snapshot: Snapshot, options: EnvoyOptions, *, reuse: Mapping[str, bytes] | None = None
+    snapshot: Snapshot,
+    options: EnvoyOptions,
+    *,
+    reuse: Mapping[str, bytes] | None = None,
+    recent: Collection[str] = (),
 ) -> dict[str, bytes]:
     """Every resource file's name and bytes, in the order to write them. Files in `reuse` are not rendered again.
+
+    `recent` are the subscriptions (lookup keys) of which Envoy's map of all may not say what is agreed, because it is
+    an older one or will still be one for a while: a small file says it ahead of that map.
 
     The deny list comes first, because a revocation must not wait; then what the later files refer to: clusters before
     routes, plans before subscriptions.
     """
     kept = reuse or {}
     return {
-        name: kept[name] if name in kept else body() for name, body in _renderers(snapshot, options).items()
+        name: kept[name] if name in kept else body()
+        for name, body in _renderers(snapshot, options, recent).items()
     }
 
 
-def _renderers(snapshot: Snapshot, options: EnvoyOptions) -> dict[str, Callable[[], bytes]]:
+def _renderers(
+    snapshot: Snapshot, options: EnvoyOptions, recent: Collection[str]
+) -> dict[str, Callable[[], bytes]]:
     states = snapshot.environments
     versions = [version for state in states.values() for version in state.versions]
 
@@ -61,12 +74,13 @@ def _renderers(snapshot: Snapshot, options: EnvoyOptions) -> dict[str, Callable[
         "deny.json": lambda: render_deny(snapshot.denied),
         "cds.json": lambda: _discovery(*cluster_resources(versions, options.ca_file)),
         "ratelimit.json": lambda: _discovery(rate_limit_resource(snapshot.plans)),
+        RECENT_FILE: lambda: _discovery(recent_resource(snapshot, recent)),
         **own("jwt.{}.json", lambda name: _discovery(jwt_resource(snapshot.issuer, states[name]))),
         # Before the keys that name them: limits that are not there let nobody in.
         "limits.json": lambda: _discovery(limits_resource(snapshot)),
         **own("keys.{}.pb", lambda name: keys_resource(states[name])),
         **own("clients.{}.pb", lambda name: clients_resource(states[name])),
-        "subs.pb": lambda: subscriptions_resource(snapshot),
+        MAP_FILE: lambda: subscriptions_resource(snapshot),
         **own("rds.{}.json", lambda name: routes_file(name, states[name].versions)),
         TRIAL_FILE: lambda: routes_file(TRIAL, ()),
         "lds.json": lambda: _discovery(*listener_resources(options)),
@@ -92,11 +106,11 @@ def _discovery(*resources: dict[str, Any]) -> bytes:
     return json.dumps({"resources": resources}, separators=(",", ":")).encode()
 
 
-def digest(files: Mapping[str, bytes]) -> str:
-    """One SHA-256 (hex) over all names and contents."""
+def digest(contents: Mapping[str, str]) -> str:
+    """One SHA-256 (hex) over all files' names and the SHA-256 (hex) of each content."""
     total = hashlib.sha256()
-    for name, content in sorted(files.items()):
-        total.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    for name, content in sorted(contents.items()):
+        total.update(name.encode() + b"\0" + bytes.fromhex(content))
     return total.hexdigest()
 
 

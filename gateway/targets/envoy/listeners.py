@@ -21,6 +21,7 @@ _RBAC_METADATA = "envoy.filters.http.rbac"
 _JWT_METADATA = "envoy.filters.http.jwt_authn"
 # What the map of outside clients is looked up by; "|" where the call has no outside token.
 _OUTSIDE = "%REQ(X-PORTAL-ISSUER)%|%REQ(X-PORTAL-OUTCLIENT)%"
+_RECENT = f"%DYNAMIC_METADATA({_RBAC_METADATA}:recent_enforced_effective_policy_id)%"
 
 # The filters that ask for a credential; public operations and the answer 404 go without them. Of a public call, too, the
 # filter `credential` takes what is meant for the gateway alone.
@@ -33,9 +34,14 @@ CREDENTIAL_FILTERS = (
     "clients",
     "client",
     "deny",
+    "recent",
+    "agreed",
     "subs",
     "ratelimit",
 )
+
+# The plan that the map of recent changes names, for the large map behind it.
+RECENT_PLAN = "x-portal-plan"
 
 # Never believed of a caller: what the chain tells itself and the backend, and what Envoy does.
 _KEPT_PREFIXES = ("x-portal-", "x-envoy-")
@@ -64,6 +70,7 @@ _INTERNAL = (
     "x-portal-probe",
     "x-portal-keyhash",
     "x-portal-sub",
+    RECENT_PLAN,
     "x-portal-jti",
     "x-portal-keyapp",
     "x-portal-issuer",
@@ -195,6 +202,8 @@ def _chain(options: EnvoyOptions, environment: str) -> list[dict[str, Any]]:
         _mutation("subscription", _subscription_key()),
         ecds("deny", "deny.json", RBAC),
         ecds("limits", "limits.json", RBAC),
+        ecds("recent", "recent.json", RBAC),
+        _mutation("agreed", [set_header(RECENT_PLAN, _RECENT)]),
         ecds("subs", "subs.pb", RBAC),
         {"name": "scopes", "typed_config": {"@type": RBAC}},
         _probe(options),

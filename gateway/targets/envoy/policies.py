@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from email.utils import format_datetime
 from typing import Any
 
@@ -18,9 +18,9 @@ from gateway.snapshot import (
     Reason,
     Snapshot,
 )
-from gateway.targets.envoy.listeners import JWT, RATE_LIMIT, RBAC
+from gateway.targets.envoy.listeners import JWT, RATE_LIMIT, RBAC, RECENT_PLAN
 from gateway.targets.envoy.replies import TYPE
-from gateway.targets.envoy.wire import rbac_map
+from gateway.targets.envoy.wire import Ahead, rbac_map
 
 # Envoy refuses an empty map; no request can carry this value, because Lua and the filters write "-" for "none".
 _NOBODY = "(nobody)"
@@ -29,6 +29,8 @@ _ACTION = TYPE + "envoy.config.rbac.v3.Action"
 _IP = TYPE + "envoy.extensions.matching.input_matchers.ip.v3.Ip"
 # What every name of limits begins with.
 _LIMITS = "l"
+# What `recent` calls a call that it knows nothing of; no plan's slug begins with it.
+_NOT_RECENT = "-"
 # Below 50 ms Envoy refuses a refill interval.
 _SHORTEST_FILL_S = 0.05
 _UNLIMITED = 1_000_000_000
@@ -132,7 +134,10 @@ def clients_resource(state: EnvironmentState) -> bytes:
 
 
 def subscriptions_resource(snapshot: Snapshot) -> bytes:
-    """ "application:api" -> plan, or the reason why that subscription is refused."""
+    """ "application:api" -> plan, or the reason why that subscription is refused.
+
+    A plan that `recent` has found is taken as it is, if it is one of those that limits are there for.
+    """
     return rbac_map(
         "subs",
         stat_prefix="subs_",
@@ -140,7 +145,32 @@ def subscriptions_resource(snapshot: Snapshot) -> bytes:
         allowed={key: plan for key, plan in snapshot.subscriptions.items() if key not in snapshot.refusals},
         denied={_NOBODY: Reason.NOT_SUBSCRIBED, **snapshot.refusals},
         otherwise=Reason.NOT_SUBSCRIBED,
+        ahead=Ahead(RECENT_PLAN, _NOT_RECENT, tuple(plan.slug for plan in snapshot.plans)),
     )
+
+
+def recent_resource(snapshot: Snapshot, keys: Collection[str]) -> dict[str, Any]:
+    """What is agreed of these lookup keys, whatever the large map says of them: a plan's name, or a refusal."""
+    agreed = {key: _agreed(snapshot, key) for key in sorted(keys)}
+    otherwise = {"action": _action(_NOT_RECENT, "ALLOW")}
+    matcher = _lookup("x-portal-sub", agreed, otherwise=otherwise)
+    return _extension("recent", {"@type": RBAC, "rules_stat_prefix": "recent_", "matcher": matcher})
+
+
+def _agreed(snapshot: Snapshot, key: str) -> dict[str, Any]:
+    if key in snapshot.subscriptions and key not in snapshot.refusals:
+        return {"action": _action(snapshot.subscriptions[key], "ALLOW")}
+    return _refusal(snapshot.refusals.get(key, Reason.NOT_SUBSCRIBED))
+
+
+def recent_keys(body: bytes) -> frozenset[str]:
+    """The lookup keys that a file of `recent_resource` names; none where it cannot be read."""
+    try:
+        (resource,) = json.loads(body)["resources"]
+        tree = resource["typed_config"]["matcher"]["matcher_tree"]
+        return frozenset(tree["exact_match_map"]["map"]) - {_NOBODY}
+    except (LookupError, TypeError, ValueError):
+        return frozenset()
 
 
 def deny_resource(denied: Denied) -> dict[str, Any]:

@@ -5,12 +5,22 @@ be a dependency of 30 MB for five messages. Field numbers are those of the .prot
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 TYPE_PREFIX = "type.googleapis.com/"
 _RBAC = TYPE_PREFIX + "envoy.extensions.filters.http.rbac.v3.RBAC"
 _EXTENSION = TYPE_PREFIX + "envoy.config.core.v3.TypedExtensionConfig"
 _ACTION = TYPE_PREFIX + "envoy.config.rbac.v3.Action"
 _HEADER_INPUT = TYPE_PREFIX + "envoy.type.matcher.v3.HttpRequestHeaderMatchInput"
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A header that decides before a map is looked up: one of `names` is allowed as it is, `unknown` asks the map."""
+
+    header: str
+    unknown: str
+    names: tuple[str, ...]
 
 
 def _varint(value: int) -> bytes:
@@ -58,6 +68,7 @@ def rbac_map(
     allowed: Mapping[str, str],
     denied: Mapping[str, str],
     otherwise: str,
+    ahead: Ahead | None = None,
 ) -> bytes:
     """A DiscoveryResponse holding one RBAC filter that looks `header` up in a map.
 
@@ -65,10 +76,14 @@ def rbac_map(
     metadata as `<stat_prefix>enforced_effective_policy_id`; a value in neither is denied under the name `otherwise`.
     Numbers: envoy/extensions/filters/http/rbac/v3/rbac.proto, envoy/service/discovery/v3/discovery.proto.
     """
-    allow_actions = {name: _on_match(name, deny=False) for name in set(allowed.values())}
+    names = {*allowed.values(), *(ahead.names if ahead else ())}
+    allow_actions = {name: _on_match(name, deny=False) for name in names}
     deny_actions = {name: _on_match(name, deny=True) for name in {otherwise, *denied.values()}}
     entries = [(key, allow_actions[name]) for key, name in allowed.items()]
     entries += [(key, deny_actions[name]) for key, name in denied.items()]
     matcher = _matcher(header, entries, deny_actions[otherwise])
+    if ahead:
+        first = [(ahead.unknown, _field(1, matcher)), *((name, allow_actions[name]) for name in ahead.names)]
+        matcher = _matcher(ahead.header, first, deny_actions[otherwise])
     rbac = _field(4, matcher) + _field(6, stat_prefix)
     return _field(2, _any(_EXTENSION, _extension(resource, _RBAC, rbac)))
