@@ -35,16 +35,16 @@ def run(recorder: Recorder) -> None:
         subscribed(place)  # waits for the API that is called
         for prefix in ("small_", ""):
             figures: Figures = {}
-            victims = list(_victims(place, APPROVALS if prefix else CHANGES))
+            chosen = list(victims(place, APPROVALS if prefix else CHANGES))
             if not prefix:
                 _load(place, gateway)
-            for public_id, headers in victims:
-                _revoke(place.consumer, gateway, public_id, headers, figures)
-            _approvals(place, gateway, figures)
-            _report(recorder, prefix, figures)
+            for public_id, headers in chosen:
+                revoke(place.consumer, gateway, public_id, headers, figures)
+            approvals(place, gateway, figures, APPROVALS)
+            report(recorder, prefix, figures)
 
 
-def _report(recorder: Recorder, prefix: str, figures: Figures) -> None:
+def report(recorder: Recorder, prefix: str, figures: Figures) -> None:
     for name, values in figures.items():
         goal = "<= 2000" if name in {"revoke_to_401", "approve_to_200"} and not prefix else None
         recorder.add(f"{prefix}{name}_p50_ms", percentile(values, 50) * 1000, "ms", n=len(values))
@@ -61,7 +61,7 @@ def _load(place: Place, gateway: http.client.HTTPConnection) -> None:
     )
 
 
-def _victims(place: Place, count: int) -> list[tuple[str, Headers]]:
+def victims(place: Place, count: int) -> list[tuple[str, Headers]]:
     """Keys and clients by turns: the public id, and what a call with it carries."""
     found: list[tuple[str, Headers]] = []
     application = ""
@@ -79,7 +79,7 @@ def _victims(place: Place, count: int) -> list[tuple[str, Headers]]:
     return found
 
 
-def _revoke(
+def revoke(
     consumer: Person,
     gateway: http.client.HTTPConnection,
     public_id: str,
@@ -95,9 +95,10 @@ def _revoke(
     figures.setdefault("revoke_to_401", []).append(time.perf_counter() - began)
 
 
-def _approvals(place: Place, gateway: http.client.HTTPConnection, figures: Figures) -> None:
+def approvals(place: Place, gateway: http.client.HTTPConnection, figures: Figures, count: int) -> None:
+    """Seconds from the request to the first call that is let in, so many times."""
     publisher = place.person("publisher")
-    for n in range(APPROVALS):
+    for n in range(count):
         name = f"Approved {n} {time.time():.0f}"
         application = place.consumer.post("/applications/", {"name": name, "team": "web-shop"})["id"]
         new = {"kind": "api_key", "environment": "production", "name": "bench"}

@@ -133,8 +133,8 @@ def _note(
     if exhausted:
         used_up = QuotaUse.objects.filter(pk__in=exhausted)
         used_up.update(exhausted_at=now)
-        for application in set(used_up.values_list("application__public_id", flat=True)):
-            notify_application(application)
+        for public_id in set(used_up.values_list("application__public_id", flat=True)):
+            notify_application(public_id)
 
 
 # ---- what follows -------------------------------------------------------------------------------------------------

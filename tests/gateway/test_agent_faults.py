@@ -253,7 +253,7 @@ def fill(path: Path) -> None:
 # ---- files --------------------------------------------------------------------------------------------------------
 def test_older_file_is_put_in_place_by_hand(world: World) -> None:
     """It is good in itself, and Envoy takes it: who is refused by now is let in until the agent has seen it."""
-    file = world.envoy.options.resources / "subs.pb"
+    file = world.envoy.options.resources / "recent.json"
     older = file.read_bytes()
     with world.called():
         actions.suspend(subscription=world.changing, by=world.boss, reason="Test")
