@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import json
 import os
+import socket
 import statistics
 import subprocess
 import tempfile
@@ -22,7 +23,7 @@ from urllib.parse import urlsplit
 
 from bench import revocation, volleys
 from bench.harness import Recorder, percentile
-from bench.rotation import Place, a_place, subscribed
+from bench.rotation import Place, a_place, subscribed, until
 from bench.traffic import Traffic
 from gateway.targets.envoy import envoy_binary
 from portal.embedded.processes import free_port
@@ -76,13 +77,13 @@ def run(recorder: Recorder) -> None:
     with a_place() as place, tempfile.TemporaryDirectory(prefix="portico-plain-") as folder:
         subscribed(place)  # waits for the plan and the API that are called
         port = free_port()
-        with _envoy(Path(folder), "backend", _answering(port)) as backend:
+        with _envoy(Path(folder), "backend", port, _answering(port)) as backend:
             gateway = _gateway_pid(place)
             recorder.add("gateway_empty_rss_mb", _rss_mb(gateway), "MB")
             victims = list(revocation.victims(place, CHANGES // 2))
             callers = _loaded(place, f"http://127.0.0.1:{port}")
             plain_port = free_port()
-            with _envoy(Path(folder), "plain", _passing(plain_port, port)) as plain:
+            with _envoy(Path(folder), "plain", plain_port, _passing(plain_port, port)) as plain:
                 recorder.add("plain_rss_mb", _rss_mb(plain), "MB")
                 _compare(recorder, _envoys(place, callers, plain, plain_port), backend)
             for pid in (os.getpid(), gateway, backend):
@@ -134,13 +135,23 @@ def _envoys(place: Place, callers: list[dict[str, str]], plain: int, plain_port:
     keys, tokens = [], []
     for caller in callers:
         keys.append(volleys.get(caller["path"], "bench", [("x-api-key", caller["key"])]))
-        bearer = ("authorization", f"Bearer {caller['token']}")
+        bearer = ("authorization", f"Bearer {_token(place, caller['application'])}")
         tokens.append(volleys.get(caller["path"], "bench", [bearer]))
     return [
         Envoy("plain", plain, plain_port, tokens),
         Envoy("key", pid, port, keys),
         Envoy("token", pid, port, tokens),
     ]
+
+
+def _token(place: Place, application: str) -> str:
+    new = {"kind": "oauth_client", "environment": "production", "name": "Bench"}
+    issued = place.consumer.post(f"/applications/{application}/credentials/", new)
+    # Longer than the rounds go on.
+    token: str = place.consumer.post(f"/credentials/{issued['id']}/tokens/", {"lifetime": 900})[
+        "access_token"
+    ]
+    return token
 
 
 def _compare(recorder: Recorder, envoys: list[Envoy], backend: int) -> None:
@@ -189,17 +200,24 @@ def _changes(
 
 # ---- Envoys of our own, and cores ---------------------------------------------------------------------------------
 @contextlib.contextmanager
-def _envoy(folder: Path, name: str, resources: dict[str, object]) -> Iterator[int]:
-    """Run one on this configuration; its process."""
+def _envoy(folder: Path, name: str, port: int, resources: dict[str, object]) -> Iterator[int]:
+    """Run one on this configuration; its process, once it listens on the port."""
     file = folder / f"{name}.json"
     file.write_text(json.dumps({"static_resources": resources}))
     command = [str(envoy_binary()), "-c", str(file), "--concurrency", "2", "--log-level", "error"]
     process = subprocess.Popen([*command, "--disable-hot-restart"])
     try:
+        until(lambda: _listens(port), f"{name} listens")
         yield process.pid
     finally:
         process.terminate()
         process.wait(20)
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 def _answering(port: int) -> dict[str, object]:

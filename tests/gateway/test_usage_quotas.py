@@ -9,7 +9,7 @@ from django.core import mail
 from django.utils import timezone
 
 from gateway import compile as compiling, tasks
-from gateway.agent import Agent
+from gateway.agent import Agent, compile_all
 from gateway.models import QuotaUse
 from gateway.publish import Publisher, envoy_options
 from gateway.snapshot import Reason
@@ -217,7 +217,7 @@ def test_quota_refuses_at_the_gateway_and_opens_at_midnight(running, backend, su
     key = factories.KeyFactory(application=subscription.application).secret
     agent = Agent(Publisher(running.options), running.options.probe_secret)
     tail = Tail(AccessLog(running.options, 10_000_000))
-    agent.publish()
+    agent._publish_whole(compile_all(None, reconciling=True))
     running.start()
 
     def called_now():
@@ -225,7 +225,7 @@ def test_quota_refuses_at_the_gateway_and_opens_at_midnight(running, backend, su
 
     assert [called_now().status for _ in range(12)] == [200] * 12
     wait_until(lambda: tail.step() or QuotaUse.objects.filter(used=12).exists())
-    agent.publish()
+    agent._publish_whole(compile_all(None, reconciling=True))
     wait_until(lambda: called_now().status == 429)
     refused = called_now()
     end = period_of("day", plan.time_zone, timezone.now())[1]
@@ -233,10 +233,10 @@ def test_quota_refuses_at_the_gateway_and_opens_at_midnight(running, backend, su
     assert refused.headers["content-type"] == "application/problem+json"
     assert parsedate_to_datetime(refused.headers["retry-after"]) == end
     with time_machine.travel(end - dt.timedelta(seconds=1), tick=False):
-        agent.publish()
+        agent._publish_whole(compile_all(None, reconciling=True))
         assert called_now().status == 429
     with time_machine.travel(end, tick=False):
-        agent.publish()
+        agent._publish_whole(compile_all(None, reconciling=True))
         wait_until_open(called_now)
 
 
