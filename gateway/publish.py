@@ -202,7 +202,11 @@ class Publisher:
         states = {name: (state, last.environments[name]) for name, state in snapshot.environments.items()}
         if last.plans is snapshot.plans and all(now.versions is was.versions for now, was in states.values()):
             names += ["ratelimit.json", *_catalog_files(snapshot)]
-        names += [f"keys.{name}.pb" for name, (now, was) in states.items() if now.keys is was.keys]
+        names += [
+            f"keys.{name}.pb"
+            for name, (now, was) in states.items()
+            if now.keys is was.keys and now.expired_keys == was.expired_keys
+        ]
         names += [f"clients.{name}.pb" for name, (now, was) in states.items() if now.outside is was.outside]
         if snapshot.refused_until == last.refused_until and all(
             now.keys is was.keys for now, was in states.values()
