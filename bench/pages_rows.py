@@ -49,10 +49,10 @@ SELECT 'cred_bench' || n, application.id, (ARRAY['production', 'sandbox'])[1 + n
     'ptk_live_' || n, encode(sha256(n::text::bytea), 'hex'), '', now() - n * interval '1 day', '{}', '[]'
 FROM subscriptions_application application, generate_series(1, %(keys)s) n WHERE application.public_id = %(own)s;
 INSERT INTO accounts_auditevent (at, event, by_name, team_id, target_type, target_id, target_name, note, data)
-SELECT now() - n * interval '1 minute', 'application_updated', 'Bench', team_id, 'Application', public_id, name, '', '{}'
+SELECT now() - n * interval '1 minute', 'application_updated', 'Bench', team_id, 'subscriptions.Application', public_id, name, '', '{}'
 FROM subscriptions_application, generate_series(1, %(events)s) n WHERE public_id = %(own)s;
 INSERT INTO accounts_auditevent (at, event, by_name, team_id, target_type, target_id, target_name, note, data)
-SELECT now() - n * interval '1 minute', 'subscription_approved', 'Bench', application.team_id, 'Subscription',
+SELECT now() - n * interval '1 minute', 'subscription_approved', 'Bench', application.team_id, 'subscriptions.Subscription',
     subscription.public_id, application.name, '', '{}'
 FROM subscriptions_subscription subscription JOIN subscriptions_application application
     ON application.id = subscription.application_id, generate_series(1, 2) n;

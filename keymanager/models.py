@@ -7,12 +7,12 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.urls import reverse
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, Application as OAuthApplication
 
 from apis.models import Api, Environment
 from portal.accounts.models import User
+from portal.addresses import address
 from portal.ids import new_id
 from portal.transitions import HasStatus
 from subscriptions.models import Application
@@ -147,7 +147,7 @@ class Credential(HasStatus):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("keymanager:credential", args=[self.public_id])
+        return address("keymanager:credential", self.public_id)
 
     @property
     def expired(self) -> bool:

@@ -243,6 +243,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.responses.shell",
             ],
+            "builtins": ["portal.templatetags.addresses"],
         },
     },
 ]

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django.urls import reverse
 from django.utils import timezone
 
 from apis.models import Api, Plan
 from portal.accounts.models import Team, User
+from portal.addresses import address
 from portal.ids import new_id
 from portal.transitions import HasStatus
 
@@ -53,7 +53,7 @@ class Application(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("subscriptions:application", args=[self.public_id])
+        return address("subscriptions:application", self.public_id)
 
 
 class RequestForm(models.Model):
@@ -176,7 +176,7 @@ class Subscription(HasStatus):
         return f"{self.application.name} → {self.api.name}"
 
     def get_absolute_url(self) -> str:
-        return reverse("subscriptions:subscription", args=[self.public_id])
+        return address("subscriptions:subscription", self.public_id)
 
     @property
     def answered(self) -> list[tuple[str, str]]:

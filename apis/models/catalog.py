@@ -6,11 +6,11 @@ from typing import ClassVar
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.urls import reverse
 from django.utils import timezone
 
 from apis.querysets import ApiQuerySet, ApiVersionQuerySet
 from portal.accounts.models import Team
+from portal.addresses import address
 from portal.transitions import HasStatus
 
 from .plans import Plan, PlanApproval
@@ -72,7 +72,7 @@ class Api(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("apis:api", args=[self.slug])
+        return address("apis:api", self.slug)
 
     @property
     def public_id(self) -> str:
@@ -177,7 +177,7 @@ class ApiVersion(ObjectReference, HasStatus):
         return f"{self.api.name} {self.version}"
 
     def get_absolute_url(self) -> str:
-        return reverse("apis:version", args=[self.api.slug, self.version])
+        return address("apis:version", self.api.slug, self.version)
 
     @property
     def public_id(self) -> str:

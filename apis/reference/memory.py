@@ -5,15 +5,20 @@ by the text's digest; only so many are kept.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
+from copy import copy
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from apis.definitions.reference import EDITION
 from apis.models import DescribedOperation, DescribedSchema, Document
 
+from . import lists, parts
 from .calls import Call, Called, call_of
 from .drawn import Drawn, DrawnSchema, draw, draw_schema
+from .lists import Listed
 from .merged import Book, Node
 
 # Of some 50 KB each.
@@ -29,6 +34,20 @@ def book_of(document_id: int, slugs: list[str]) -> Book:
     found = list(rows.values_list("slug", "name", "body"))
     schemas = {slug: msgspec.json.decode(body).get("schema", {}) for slug, _, body in found}
     return Book(schemas, {slug: name for slug, name, _ in found})
+
+
+def operation(document: Document, slug: str) -> DescribedOperation | None:
+    """The operation without its body, the caller's own copy; None where there is none."""
+    for _ in range(2):
+        with suppress(DescribedOperation.DoesNotExist):
+            return copy(_operation(document.sha256, document.pk, slug))
+        parts.ensure(document)
+    return None
+
+
+def beside(document: Document, operation: DescribedOperation) -> Listed:
+    """What stands beside the page of an operation."""
+    return _beside(document.sha256, document.pk, operation.slug)
 
 
 def drawn(document: Document, operation: DescribedOperation) -> Drawn:
@@ -52,6 +71,17 @@ def described(document: Document, operation: DescribedOperation) -> tuple[dict[s
     """The stored body of an operation, which nobody may change, with the schemas that it needs."""
     body, schemas, names = _loaded(document.sha256, document.pk, operation.slug)
     return body, Book(schemas, names)
+
+
+@lru_cache(maxsize=MOST_DRAWN)
+def _operation(sha256: str, document_id: int, slug: str) -> DescribedOperation:
+    made = DescribedOperation.objects.filter(document__reference__edition=EDITION).defer("body")
+    return made.get(document_id=document_id, slug=slug)
+
+
+@lru_cache(maxsize=MOST_DRAWN)
+def _beside(sha256: str, document_id: int, slug: str) -> Listed:
+    return lists.beside(document_id, _operation(sha256, document_id, slug))
 
 
 @lru_cache(maxsize=16)

@@ -91,9 +91,11 @@ def documented_operation(
     request: HttpRequest, slug: str, version: str, operation: str
 ) -> tuple[Shown, Document, DescribedOperation]:
     """The operation with its version. Raises Http404 for what this person may not see."""
-    shown, document = _documented(request, slug, version)
-    rows = DescribedOperation.objects.defer("body")
-    return shown, document, get_object_or_404(rows, document=document, slug=operation)
+    shown = load(request, slug, version)
+    row = memory.operation(shown.document, operation) if shown.document else None
+    if shown.document is None or row is None:
+        raise Http404
+    return shown, shown.document, row
 
 
 def operation_context(
@@ -104,7 +106,7 @@ def operation_context(
     return context_of(request, shown, "reference") | {
         "operation": row,
         "drawn": memory.drawn(document, row),
-        "listed": lists.beside(document.pk, row),
+        "listed": memory.beside(document, row),
         **_call(request, shown.version, document, row),
     }
 

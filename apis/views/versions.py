@@ -16,6 +16,7 @@ from apis.first_call import AUTH_LABELS, auth_choices, first_call
 from apis.models import Api, ApiVersion, DocsPage, Document, Operation, Plan, SyncProblem
 from apis.steps import steps_from
 from portal import markdown
+from portal.accounts.models import Viewer
 from portal.htmx import wants_part
 
 OPERATIONS_A_PAGE = 50
@@ -37,7 +38,7 @@ class Shown:
 def load(request: HttpRequest, slug: str, version: str | None) -> Shown:
     """The version named, or the one the catalog shows. Raises Http404 for what this person may not see."""
     api = get_object_or_404(Api.objects.visible_to(request.user).select_related("team"), slug=slug)
-    versions = list(ApiVersion.objects.visible_to(request.user).filter(api=api).prefetch_related("plans"))
+    versions = _versions(api, request.user)
     wanted = (
         [v for v in versions if v.version == version]
         if version is not None
@@ -48,9 +49,13 @@ def load(request: HttpRequest, slug: str, version: str | None) -> Shown:
     for each in versions:
         each.api = api
     shown = wanted[0]
-    document = Document.objects.defer("text").filter(pk=shown.document_id or 0).first()
     plans = [plan for plan in shown.plans.all() if plan.withdrawn_at is None]
-    return Shown(api, shown, versions, document, plans, pages_of(shown))
+    return Shown(api, shown, versions, shown.document, plans, pages_of(shown))
+
+
+def _versions(api: Api, user: Viewer) -> list[ApiVersion]:
+    found = ApiVersion.objects.seen_of(api, user).select_related("document").defer("document__text")
+    return list(found.prefetch_related("plans"))
 
 
 def context_of(request: HttpRequest, shown: Shown, tab: str) -> dict[str, Any]:

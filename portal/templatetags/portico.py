@@ -4,6 +4,7 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from django import template
 from django.templatetags.static import static
@@ -61,6 +62,7 @@ _VERB_STATES = {"GET": "info", "HEAD": "info", "POST": "ok", "PUT": "warn", "PAT
 
 # ---- icons and states ---------------------------------------------------------------------------------------------
 @register.simple_tag
+@lru_cache(maxsize=512)
 def icon(name: str, size: str = "") -> SafeString:
     """One symbol of static/icons.svg, hidden from assistive technology: words beside it say the same."""
     return format_html(

@@ -156,4 +156,6 @@ def _activity(row: Application) -> QuerySet[AuditEvent]:
         *row.subscriptions.values_list("public_id", flat=True),
         *row.credentials.values_list("public_id", flat=True),
     ]
-    return AuditEvent.objects.filter(target_id__in=ids).order_by("-at", "-id")
+    # Their types are named for the index, which begins with the type.
+    types = [model._meta.label for model in (Application, Subscription, row.credentials.model)]
+    return AuditEvent.objects.filter(target_type__in=types, target_id__in=ids).order_by("-at", "-id")
