@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from django.conf import settings
+from django.urls import reverse
 
-from .models import ApiType, ApiVersion, Operation
+from .models import ApiType, ApiVersion, DescribedOperation, Operation
 
 CLIENT, SECRET, KEY = "CLIENT_ID", "CLIENT_SECRET", "API_KEY"
 PLACEHOLDER = re.compile(r"\{[^}]*\}")
@@ -51,6 +52,17 @@ def first_call(version: ApiVersion, *, environment: str = "", auth: str = "") ->
     lines = [*_proof(auth, operation), _call(version, urls[environment], operation, auth)]
     fill_in = {"token": (CLIENT, SECRET), "key": (KEY,), "none": ()}[auth]
     return FirstCall(environment, auth, operation, "\n".join(lines), fill_in)
+
+
+def page_of_first_call(version: ApiVersion) -> str:
+    """The address at which somebody with access makes their first call: the easiest operation's page, at its panel."""
+    operation = easiest(list(version.operations.all()[:200]))
+    described = DescribedOperation.objects.filter(document=version.document_id).only("slug")
+    if operation:
+        found = described.filter(method=operation.method, path=operation.path).first()
+        if found:
+            return reverse("apis:operation", args=[version.api.slug, version.version, found.slug]) + "#try"
+    return reverse("apis:reference", args=[version.api.slug, version.version])
 
 
 def easiest(operations: list[Operation]) -> Operation | None:

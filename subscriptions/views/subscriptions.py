@@ -6,8 +6,10 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_POST
 
+from apis.first_call import page_of_first_call
 from apis.models import Api, ApiVersion
 from portal.accounts.models import AuditEvent
 from portal.accounts.people import person
@@ -41,7 +43,7 @@ def subscribe(request: HttpRequest, slug: str) -> HttpResponse:
                 request,
                 f"Sent to {api.team or 'the administrators'} for approval. You get a mail when they answer.",
             )
-        return redirect(subscription)
+        return redirect(f"{subscription.get_absolute_url()}{_next(request)}")
     open_for_new = ApiVersion.objects.served().filter(api=api, status="published").exists()
     context = {"form": form, "answers": answers, "api": api, "open_for_new": open_for_new}
     return render(request, "subscriptions/subscribe.html", context)
@@ -118,6 +120,21 @@ def resume(request: HttpRequest, public_id: str) -> HttpResponse:
     return redirect(actions.resume(subscription=_visible(request, public_id), by=person(request)))
 
 
+def _next(request: HttpRequest) -> str:
+    """Where the person came from to get access, to be offered once they have it: as a query, or nothing."""
+    wanted = request.GET.get("next", "")
+    fit = url_has_allowed_host_and_scheme(wanted, {request.get_host()})
+    return f"?{urlencode({'next': wanted})}" if fit else ""
+
+
+def _first_call(request: HttpRequest, row: Subscription) -> str:
+    """Back to where they wanted to call it from, else to the easiest operation. Empty where the API serves nothing."""
+    if _next(request):
+        return request.GET["next"]
+    version = row.api.current_version
+    return page_of_first_call(version) if version and version.served else ""
+
+
 def _visible(request: HttpRequest, public_id: str) -> Subscription:
     rows = Subscription.objects.visible_to(request.user).select_related(
         "application__team",
@@ -142,7 +159,9 @@ def _context(request: HttpRequest, row: Subscription) -> dict[str, Any]:
     publisher = permissions_of(request.user, row.api.team)
     waits = row.status in {SubscriptionStatus.PENDING, SubscriptionStatus.CHANGE_PENDING}
     may_suspend = Permission.SUSPEND in publisher
+    may_call = Permission.VIEW_APPLICATION in consumer and row.status in Subscription.ENFORCED
     return {
+        "first_call": _first_call(request, row) if may_call else "",
         "subscription": row,
         "sees_application": Permission.VIEW_APPLICATION in consumer,
         "can_cancel": Permission.SUBSCRIBE in consumer and row.may_become(SubscriptionStatus.CANCELLED),

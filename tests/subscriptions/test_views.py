@@ -189,3 +189,14 @@ def test_lists_have_constant_queries(client_as, admin, api, gold, path, django_a
     more(12)
     with django_assert_num_queries(len(few)):
         client.get(path)
+
+
+def test_subscription_offers_the_first_call_where_it_was_wanted(client_as, consumer, application, api):
+    client = client_as(consumer)
+    body = {"application": application.public_id, "plan": "free"}
+    answer = client.post("/apis/products/subscribe/?next=/apis/products/%23try", body)
+    assert b'href="/apis/products/#try"' in client.get(answer["Location"]).content
+    plain = client.get(answer["Location"].partition("?")[0])
+    assert plain.context["first_call"] == "/apis/products/1.0.0/reference/"
+    away = client.get(f"{plain.request['PATH_INFO']}?next=https://elsewhere.example/")
+    assert away.context["first_call"] == "/apis/products/1.0.0/reference/"
