@@ -25,9 +25,15 @@ class Caller:
         return answer.json
 
     def post(self, path: str, expected: int = 200, **body: Any) -> Any:
+        return self._send("POST", path, expected, body)
+
+    def put(self, path: str, **body: Any) -> Any:
+        return self._send("PUT", path, 200, body)
+
+    def _send(self, method: str, path: str, expected: int, body: dict[str, Any]) -> Any:
         headers = {**bearer(self.token), "Content-Type": "application/json"}
         answer = call(
-            f"{self.stack.portal}/api/v1{path}", method="POST", headers=headers, body=json.dumps(body)
+            f"{self.stack.portal}/api/v1{path}", method=method, headers=headers, body=json.dumps(body)
         )
         assert answer.status == expected, answer
         return answer.json
