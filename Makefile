@@ -3,6 +3,7 @@
 # make check    what must hold before a commit: format, lint, types, layers, templates, migrations, schema
 # make fix      mend what a tool can mend
 # make bench    measure; ONLY=<group> for one group
+# make screenshots  pictures of every page, wide and narrow, light and dark; ARGS="folder /path/" for some
 # make setup    only prepare .venv (with the development tools)
 # make lock     resolve the dependencies of pyproject.toml anew
 
@@ -14,7 +15,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input install -q
 DEMO := PORTICO_DEMO=1
 SOURCES := portal apis subscriptions keymanager gateway
 
-.PHONY: run setup test check fix bench lock help
+.PHONY: run setup test check fix bench screenshots lock help
 .NOTPARALLEL:
 
 help:
@@ -44,6 +45,9 @@ fix: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	@$(DEMO) $(PY) -m bench.run $(ONLY)
+
+screenshots: $(VENV)/.installed-dev
+	@$(PY) -m tests.browser.screenshots $(ARGS)
 
 # ---- the virtual environment: made once, filled again when a lock changes ------------------------------------------
 
