@@ -9,7 +9,8 @@ from typing import Self
 from django.conf import settings
 from django.urls import reverse
 
-from .models import ApiType, ApiVersion, DescribedOperation, Operation
+from .models import ApiType, ApiVersion, Document, Operation
+from .reference import parts
 
 CLIENT, SECRET, KEY = "CLIENT_ID", "CLIENT_SECRET", "API_KEY"
 PLACEHOLDER = re.compile(r"\{[^}]*\}")
@@ -57,10 +58,11 @@ def first_call(version: ApiVersion, *, environment: str = "", auth: str = "") ->
 def page_of_first_call(version: ApiVersion) -> str:
     """The address at which somebody with access makes their first call: the easiest operation's page, at its panel."""
     operation = easiest(list(version.operations.all()[:200]))
-    described = DescribedOperation.objects.filter(document=version.document_id).only("slug")
-    if operation:
-        found = described.filter(method=operation.method, path=operation.path).first()
-        if found:
+    document = Document.objects.defer("text").filter(pk=version.document_id or 0).first()
+    if operation and document:
+        parts.ensure(document)
+        described = document.described_operations.only("slug")
+        if found := described.filter(method=operation.method, path=operation.path).first():
             return reverse("apis:operation", args=[version.api.slug, version.version, found.slug]) + "#try"
     return reverse("apis:reference", args=[version.api.slug, version.version])
 
