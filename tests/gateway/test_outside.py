@@ -103,6 +103,7 @@ def test_good_token(world: World) -> None:
 @pytest.mark.parametrize(
     ("iat", "expected"),
     [(CUTOFF, (200, None)), (CUTOFF - 1, (401, "token_revoked")), (None, (401, "token_revoked"))],
+    ids=["then", "before", "unsaid"],
 )
 def test_token_of_before_its_application_ended_all(
     world: World, iat: int | None, expected: tuple[int, str | None]
