@@ -39,8 +39,8 @@ FROM subscriptions_application application, generate_series(1, %(each)s) k WHERE
 UNION ALL
 SELECT application.id, 3 + k * 10, k
 FROM subscriptions_application application, generate_series(1, %(own_each)s) k WHERE application.public_id = %(own)s;
-INSERT INTO subscriptions_subscription (public_id, application_id, api_id, plan_id, status, reason, created_at, requested_at)
-SELECT 'sub_' || application_id || '_' || k, application_id, api.id, plan.id, 'active', '', now() - k * interval '1 hour', now()
+INSERT INTO subscriptions_subscription (public_id, application_id, api_id, plan_id, status, reason, answers, created_at, requested_at)
+SELECT 'sub_' || application_id || '_' || k, application_id, api.id, plan.id, 'active', '', '{}', now() - k * interval '1 hour', now()
 FROM wanted JOIN apis_api api ON api.slug = 'api-' || wanted.n
 JOIN apis_plan plan ON plan.slug = (ARRAY['free', 'standard', 'partner', 'restricted'])[1 + k %% 4];
 INSERT INTO keymanager_credential (public_id, application_id, environment, kind, name, status, prefix, key_hash, external_id,
