@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, TimeoutError as TooSlow, sync_pla
 from tests.browser.conftest import ARGUMENTS, chromium
 
 VIEWPORT = {"width": 1440, "height": 900}
-PATIENCE_MS = 60_000
+PATIENCE_MS = 90_000
 # An operation counts as painted in the frame after the one in which its heading and its parameter are in sight.
 WATCH = """
 window.seen = {lcp: 0, cls: 0, clicked: 0};
