@@ -29,6 +29,7 @@ def furnished(stack: Stack) -> None:
     furnish(stack)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("role", EVERYBODY)
 def test_pages_have_no_broken_link_and_no_flaw(
     visit: Callable[..., Visitor], stack: Stack, furnished: None, role: str
