@@ -64,9 +64,12 @@ class DomainErrorMiddleware:
 
 
 def error_page(
-    request: HttpRequest, status: int, *, title: str, message: str, remedy: str = ""
+    request: HttpRequest, status: int, *, title: str, message: str, remedy: str = "", sought: str = ""
 ) -> HttpResponse:
-    """The error page of `status`; only its flash for htmx, problem+json (RFC 9457) below /api/."""
+    """The error page of `status`; only its flash for htmx, problem+json (RFC 9457) below /api/.
+
+    `sought` is the name that somebody may have misspelt: the page's search begins with it.
+    """
     if request.path.startswith("/api/"):
         problem = {
             "type": "about:blank",
@@ -83,6 +86,7 @@ def error_page(
         "message": message,
         "remedy": remedy,
         "reference": getattr(request, "id", ""),
+        "sought": sought,
     }
     template = "errors/_flash.html" if wants_part(request) else f"errors/{status}.html"
     return render(request, template, context, status=status)
@@ -117,6 +121,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
         remedy="Sign in with another account, or search the catalog."
         if request.user.is_authenticated
         else "Sign in, or search the catalog.",
+        sought=request.path.split("/")[2] if request.path.startswith("/apis/") else "",
     )
 
 

@@ -68,3 +68,7 @@ def test_unknown_page_is_a_page_of_ours(client):
 
     assert answer.status_code == 404
     assert "There is nothing here" in answer.content.decode()
+
+
+def test_misspelt_api_is_searched_for(client):
+    assert 'value="prodcuts"' in client.get("/apis/prodcuts/v1/plans/").content.decode()
