@@ -74,7 +74,7 @@ def test_answer_that_does_not_come_is_said(visit: Callable[..., Visitor], ticker
     page.unroute_all()
     page.context.clear_cookies(name="portico_session")
     page.get_by_role("button", name="Send request").click()
-    expect(page).to_have_url(lambda url: "/login/" in url)
+    page.wait_for_url(lambda url: "/login/" in url)
 
 
 def answer_with(page: Page, status: int) -> None:
