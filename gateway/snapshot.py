@@ -393,8 +393,8 @@ def _check_size(version: Version) -> list[str]:
     headers = [text for change in changes for pair in (*change.set, *change.add) for text in pair]
     shared = (*headers, *cors.origins, *cors.methods, *cors.headers, *cors.expose, version.upstream)
     each = _ROUTE_SIZE + sum(map(len, shared))
-    # A scope is looked for in three claims.
-    own = sum(2 * len(route.path) + 3 * sum(200 + len(s) for s in route.scopes) for route in version.routes)
+    # A scope is looked for in three claims, a path in groups of operations too.
+    own = sum(4 * len(route.path) + 3 * sum(200 + len(s) for s in route.scopes) for route in version.routes)
     size = each * len(version.routes) + own
     if size <= MAX_SIZE:
         return []

@@ -18,13 +18,13 @@ from gateway.snapshot import (
     Reason,
     Snapshot,
 )
+from gateway.targets.envoy.groups import header_input
 from gateway.targets.envoy.listeners import JWT, RATE_LIMIT, RBAC, RECENT_PLAN
 from gateway.targets.envoy.replies import TYPE
 from gateway.targets.envoy.wire import Ahead, rbac_map
 
 # Envoy refuses an empty map; no request can carry this value, because Lua and the filters write "-" for "none".
 _NOBODY = "(nobody)"
-_HEADER_INPUT = TYPE + "envoy.type.matcher.v3.HttpRequestHeaderMatchInput"
 _ACTION = TYPE + "envoy.config.rbac.v3.Action"
 _IP = TYPE + "envoy.extensions.matching.input_matchers.ip.v3.Ip"
 # What every name of limits begins with.
@@ -75,7 +75,7 @@ def limits_resource(snapshot: Snapshot) -> dict[str, Any]:
     known = {_limits_name(limits): {"matcher": _within(limits)} for limits in every}
     unknown = _refusal(Reason.KEY_UNKNOWN)
     tree = {"exact_match_map": {"map": {_NOBODY: unknown, **dict(sorted(known.items()))}}}
-    looked_up = {"matcher_tree": {"input": _header("x-portal-limits"), **tree}, "on_no_match": unknown}
+    looked_up = {"matcher_tree": {"input": header_input("x-portal-limits"), **tree}, "on_no_match": unknown}
     limited = {
         "predicate": _single("x-portal-limits", {"value_match": {"prefix": _LIMITS}}),
         "on_match": {"matcher": looked_up},
@@ -189,7 +189,7 @@ def deny_resource(denied: Denied) -> dict[str, Any]:
 
 
 def _lookup(header: str, found: dict[str, Any], *, otherwise: dict[str, Any]) -> dict[str, Any]:
-    tree = {"input": _header(header), "exact_match_map": {"map": found or {_NOBODY: otherwise}}}
+    tree = {"input": header_input(header), "exact_match_map": {"map": found or {_NOBODY: otherwise}}}
     return {"matcher_tree": tree, "on_no_match": otherwise}
 
 
@@ -212,15 +212,11 @@ def at_least(number: int) -> str:
 
 
 def _single(header: str, match: dict[str, Any]) -> dict[str, Any]:
-    return {"single_predicate": {"input": _header(header), **match}}
+    return {"single_predicate": {"input": header_input(header), **match}}
 
 
 def _regex(expression: str) -> dict[str, Any]:
     return {"value_match": {"safe_regex": {"google_re2": {}, "regex": expression}}}
-
-
-def _header(name: str) -> dict[str, Any]:
-    return {"name": "h", "typed_config": {"@type": _HEADER_INPUT, "header_name": name}}
 
 
 def _refusal(reason: Reason) -> dict[str, Any]:

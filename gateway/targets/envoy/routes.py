@@ -9,15 +9,11 @@ from urllib.parse import quote, urlsplit
 
 from gateway.snapshot import Cors, HeaderChanges, Reason, Route, Version
 from gateway.targets.envoy.clusters import cluster_name
+from gateway.targets.envoy.groups import first_match, header_input
 from gateway.targets.envoy.listeners import CREDENTIAL_FILTERS, set_header
 from gateway.targets.envoy.replies import REASON_HEADER, TYPE
 
 _ROUTE = TYPE + "envoy.config.route.v3."
-_PATH_INPUT = {
-    "name": "p",
-    "typed_config": {"@type": TYPE + "envoy.type.matcher.v3.HttpRequestHeaderMatchInput"},
-}
-_PATH_INPUT["typed_config"] |= {"header_name": ":path"}  # type: ignore[operator]
 _OFF = {"@type": _ROUTE + "FilterConfig", "disabled": True, "config": {}}
 _RBAC_PER_ROUTE = TYPE + "envoy.extensions.filters.http.rbac.v3.RBACPerRoute"
 _MUTATION_PER_ROUTE = TYPE + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"
@@ -38,8 +34,8 @@ def route_resource(environment: str, versions: Iterable[Version]) -> dict[str, A
     """
     tree = _tree(sorted(versions, key=lambda version: version.base_path))
     if tree:
-        matcher = {"matcher_tree": {"input": _PATH_INPUT, "prefix_match_map": {"map": tree}}}
-        matcher["on_no_match"] = _on_match([_not_found()])
+        matcher = {"matcher_tree": {"input": header_input(":path"), "prefix_match_map": {"map": tree}}}
+        matcher["on_no_match"] = first_match([], _not_found())
         host: dict[str, Any] = {"matcher": matcher}
     else:
         host = {"routes": [_not_found()]}
@@ -57,17 +53,13 @@ def _tree(versions: list[Version]) -> dict[str, Any]:
     tree = {}
     for base, routes in tables.items():
         inherited = [r for parent in _parents(base) if parent in tables for r in tables[parent]]
-        tree[base] = _on_match([*routes, *inherited, _not_found()])
+        tree[base] = first_match([*routes, *inherited], _not_found())
     return tree
 
 
 def _parents(base: str) -> list[str]:
     """Every base path above `base`, longest first."""
     return [base[:end] for end in range(len(base) - 1, 1, -1) if base[end] == "/"]
-
-
-def _on_match(routes: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"action": {"name": "routes", "typed_config": {"@type": _ROUTE + "RouteList", "routes": routes}}}
 
 
 def _not_found() -> dict[str, Any]:
