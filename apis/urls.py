@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 
 from .steps import STEPS
-from .views import catalog, changelog, docs, publication, reference, sync, versions
+from .views import catalog, changelog, docs, enforcement, publication, reference, sync, versions
 
 
 class VersionConverter:
@@ -54,6 +54,8 @@ urlpatterns = [
     path("apis/<slug:slug>/<version:version>/docs/<slug:page>/edit/", docs.edit, name="docs-edit"),
     path("apis/<slug:slug>/<version:version>/docs/<slug:page>/delete/", docs.delete, name="docs-delete"),
     path("apis/<slug:slug>/<version:version>/plans/", versions.plans, name="plans"),
+    path("apis/<slug:slug>/<version:version>/enforcement/", enforcement.index, name="enforcement"),
+    path("apis/<slug:slug>/<version:version>/enforcement/edit/", enforcement.edit, name="enforcement-edit"),
     path("apis/<slug:slug>/<version:version>/source/", versions.source, name="source"),
     path("apis/<slug:slug>/<version:version>/swagger/", versions.swagger, name="swagger"),
     path("apis/<slug:slug>/<version:version>/definition.<str:form>", versions.definition, name="definition"),

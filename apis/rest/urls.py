@@ -1,6 +1,7 @@
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from . import changes, docs, views
+from . import changes, docs, enforcement, views
 
 router = SimpleRouter()
 router.register("apis", views.Apis, basename="rest-apis")
@@ -18,4 +19,11 @@ router.register("sync-runs", views.SyncRuns, basename="rest-sync-runs")
 router.register("sync-problems", views.SyncProblems, basename="rest-sync-problems")
 router.register("sync-clusters", views.SyncClusters, basename="rest-sync-clusters")
 router.register("sync-backends", views.SyncBackends, basename="rest-sync-backends")
-urlpatterns = router.urls
+urlpatterns = [
+    path(
+        "apis/<slug:slug>/versions/<str:version>/enforcement/",
+        enforcement.Enforcement.as_view(),
+        name="rest-enforcement",
+    ),
+    *router.urls,
+]

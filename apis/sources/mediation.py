@@ -62,8 +62,8 @@ def is_free(report: Report, field: str, name: str) -> bool:
     return True
 
 
-def cors_of(cors: Fields) -> Cors:
-    """What browsers of other origins may do."""
+def cors_of(cors: Fields) -> Cors | None:
+    """What browsers of other origins may do, None where no origin is named."""
     if not cors.has("allowOrigins"):
         cors.missing("allowOrigins", "Name the origins, such as https://shop.example.")
     found = Cors(
@@ -79,4 +79,4 @@ def cors_of(cors: Fields) -> Cors:
     if found.allow_credentials and "*" in found.allow_origins:
         message = "Credentials are allowed for every origin"
         cors.report.add(cors.at("allowCredentials"), message, "Name the origins in place of *.")
-    return found
+    return found if found.allow_origins else None

@@ -75,6 +75,7 @@ def context_of(request: HttpRequest, shown: Shown, tab: str) -> dict[str, Any]:
         "verdict": states.verdict(pillars),
         "operation_count": version.operations.count(),
         "can_view_source": source,
+        "can_publish": publisher,
         "docs": shown.docs,
         "can_write_docs": permissions.can_write_docs(request.user, shown.api),
         "steps": steps_from(version.status) if publisher else [],

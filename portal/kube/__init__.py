@@ -3,7 +3,8 @@
 from portal.kube.cluster import FIELD_MANAGER, Cluster, backoff
 from portal.kube.clusters import get_cluster, get_clusters
 from portal.kube.directory import ManifestDirectory
-from portal.kube.errors import AccessDenied, KindNotInstalled, VersionExpired
+from portal.kube.edits import FieldPath
+from portal.kube.errors import AccessDenied, HeldByOthers, KindNotInstalled, VersionExpired
 from portal.kube.kubernetes import KubernetesCluster
 from portal.kube.objects import EventType, Kind, KubeObject, Listing, Page, Unreadable, WatchEvent
 
@@ -12,6 +13,8 @@ __all__ = [
     "AccessDenied",
     "Cluster",
     "EventType",
+    "FieldPath",
+    "HeldByOthers",
     "Kind",
     "KindNotInstalled",
     "KubeObject",

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
+from portal.kube.edits import FieldPath
 from portal.kube.objects import Kind, KubeObject, Listing, Page, WatchEvent
 
 FIELD_MANAGER = "portico"
@@ -78,6 +79,28 @@ class Cluster(Protocol):
 
         Raises Conflict if somebody else set one of these fields to another value; `force` takes it over and is for
         objects that Portico made. Raises Invalid if the cluster refuses the manifest.
+        """
+
+    @property
+    def edits(self) -> bool:
+        """Whether `edit` is possible here. Not in a folder, whose texts are their authors' with every comment in them."""
+
+    def edit(
+        self,
+        kind: Kind,
+        *,
+        namespace: str,
+        name: str,
+        uid: str,
+        fields: Mapping[FieldPath, Any],
+        force: bool = False,
+        rehearse: bool = False,
+    ) -> KubeObject:
+        """Give fields of an object that others made new values, as field manager `portico`, and keep those given before.
+
+        With `rehearse` the cluster says what it would say and nothing is changed. Raises HeldByOthers if another manager
+        set one of the fields to another value, unless `force` takes it over; Conflict if `uid` is gone; Invalid, its
+        `field` named, if the cluster refuses a value.
         """
 
     def patch_status(self, kind: Kind, *, namespace: str, name: str, status: Mapping[str, Any]) -> KubeObject:

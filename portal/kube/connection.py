@@ -18,7 +18,8 @@ from lightkube.config.kubeconfig import KubeConfig, SingleConfig
 from lightkube.core.exceptions import ConfigError
 
 from portal.errors import ClusterUnavailable, Conflict, Invalid, NotFound, PorticoError
-from portal.kube.errors import AccessDenied, KindNotInstalled, VersionExpired
+from portal.kube.edits import held_in
+from portal.kube.errors import AccessDenied, HeldByOthers, KindNotInstalled, VersionExpired
 from portal.kube.objects import Kind
 
 # The most that one answer, or one line of a watch, may have. etcd holds objects of at most 1.5 MB.
@@ -195,6 +196,10 @@ class Connection:
                 remedy = f"Grant Portico's account that verb on {kind.resource}."
             case 410:
                 refusal, message, remedy = VersionExpired, said, "List again."
+            case 409 if held := held_in(details.get("causes")):
+                told = ", ".join(f"{manager} ({field})" for manager, field in held[:10])
+                message = f"Cluster {self.name}: {name} has fields that others manage: {told}."
+                return HeldByOthers(message, remedy="Change them there, or take them over.", held=held)
             case 409:
                 refusal, message, remedy = Conflict, said, "Read the object again, then decide."
             case 400 | 413 | 415 | 422:

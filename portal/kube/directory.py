@@ -14,6 +14,7 @@ import yaml
 from portal import safeyaml
 from portal.errors import Conflict, Invalid, NotFound
 from portal.kube.cluster import FIELD_MANAGER
+from portal.kube.edits import FieldPath
 from portal.kube.errors import AccessDenied, VersionExpired
 from portal.kube.lookout import Lookout
 from portal.kube.objects import (
@@ -169,6 +170,27 @@ class ManifestDirectory:
             else:
                 self._merge(kind, entry, body, force=force)
             return self.get(kind, namespace=read.namespace, name=read.name)
+
+    @property
+    def edits(self) -> bool:
+        return False
+
+    def edit(
+        self,
+        kind: Kind,
+        *,
+        namespace: str,
+        name: str,
+        uid: str,
+        fields: Mapping[FieldPath, Any],
+        force: bool = False,
+        rehearse: bool = False,
+    ) -> KubeObject:
+        found = self.get(kind, namespace=namespace, name=name)
+        raise AccessDenied(
+            f"{kind.kind} {name} is kept in {found.origin}, which Portico leaves to its authors.",
+            remedy="Change it there.",
+        )
 
     def patch_status(self, kind: Kind, *, namespace: str, name: str, status: Mapping[str, Any]) -> KubeObject:
         with self._lookout.lock:

@@ -15,6 +15,16 @@ class AccessDenied(Forbidden):
     title = "Portico lacks a permission in the cluster"
 
 
+class HeldByOthers(Conflict):
+    """Other field managers set these fields to other values. `held`: pairs of manager and field, as the cluster names them."""
+
+    title = "Somebody else manages these fields"
+
+    def __init__(self, message: str, *, remedy: str = "", held: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message, remedy=remedy)
+        self.held = held
+
+
 class VersionExpired(Conflict):
     """The changes since that resource version are not known any more: list again and watch from there."""
 

@@ -12,6 +12,7 @@ from portal.errors import ClusterUnavailable, Conflict, Invalid, NotFound
 from portal.kube.cluster import FIELD_MANAGER
 from portal.kube.connection import Connection, TooMuch, decoded
 from portal.kube.discovery import Discovery
+from portal.kube.edits import FieldPath, edited
 from portal.kube.errors import VersionExpired
 from portal.kube.events import EVENT, event, repeated
 from portal.kube.objects import (
@@ -218,6 +219,32 @@ class KubernetesCluster:
         body = {**manifest, "apiVersion": kind.api_version, "kind": kind.kind}
         return self._patch(kind, _path(kind, namespace, name), name, body, force=force)
 
+    @property
+    def edits(self) -> bool:
+        return True
+
+    def edit(
+        self,
+        kind: Kind,
+        *,
+        namespace: str,
+        name: str,
+        uid: str,
+        fields: Mapping[FieldPath, Any],
+        force: bool = False,
+        rehearse: bool = False,
+    ) -> KubeObject:
+        path = _path(kind, namespace, name)
+        try:
+            held = self._connection.request("GET", path, kind=kind, name=name)
+        except TooMuch as error:
+            raise Invalid(f"{kind.kind} {name}: {error}", remedy="Make the object smaller.") from None
+        if (held.get("metadata") or {}).get("uid") != uid:
+            raise Conflict(f"{kind.kind} {name} is another one by now.", remedy="Read it again, then decide.")
+        manifest = edited(held, fields, manager=FIELD_MANAGER, uid=uid)
+        body = {**manifest, "apiVersion": kind.api_version, "kind": kind.kind}
+        return self._patch(kind, path, name, body, force=force, rehearse=rehearse)
+
     def patch_status(self, kind: Kind, *, namespace: str, name: str, status: Mapping[str, Any]) -> KubeObject:
         meta = {"name": name, "namespace": namespace} if kind.namespaced else {"name": name}
         body = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": meta, "status": status}
@@ -255,8 +282,19 @@ class KubernetesCluster:
         """Close idle connections; the next call opens new ones and reads the kubeconfig again."""
         self._connection.close()
 
-    def _patch(self, kind: Kind, path: str, name: str, body: Mapping[str, Any], *, force: bool) -> KubeObject:
+    def _patch(
+        self,
+        kind: Kind,
+        path: str,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        force: bool,
+        rehearse: bool = False,
+    ) -> KubeObject:
         parameters = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
+        if rehearse:
+            parameters["dryRun"] = "All"
         return self._one("PATCH", path, kind, name, body=body, parameters=parameters, headers=_APPLY)
 
     def _one(self, method: str, path: str, kind: Kind, name: str, **options: Any) -> KubeObject:

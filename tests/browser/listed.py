@@ -26,6 +26,8 @@ WALKED = {
     "apis:docs-edit",
     "apis:docs-new",
     "apis:docs-page",
+    "apis:enforcement",
+    "apis:enforcement-edit",
     "apis:operation",
     "apis:plans",
     "apis:reference",

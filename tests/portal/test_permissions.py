@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from apis import actions as apis_actions, permissions as apis_permissions
 from apis.docs import actions as docs_actions
+from apis.enforcement import actions as enforcement
 from apis.models import Api, ApiVersion, DocsPage, SyncProblem
 from gateway import actions as gateway_actions
 from gateway.models import CallSeries, FailedCall, Receipt
@@ -136,6 +137,15 @@ def on_docs_page(step: str, **said: Any) -> Callable[[Any], Any]:
     return do
 
 
+def changes_enforcement(by: Any) -> bool:
+    """The cluster of this version is none: whoever may get so far as to ask it is not refused by a role."""
+    try:
+        enforcement.change(version=an_api("public").current_version, wish={"plans": []}, by=by)
+    except NotFound:
+        return True
+    return False
+
+
 APIS = [
     Row("see a public API", sees_api("public"), EVERYBODY),
     Row("see an internal API", sees_api("internal"), SIGNED_IN),
@@ -158,6 +168,7 @@ APIS = [
     Row("block", decides("block", "published", reason="No."), PUBLISHERS | ADMIN),
     Row("unblock", decides("unblock", "blocked"), PUBLISHERS | ADMIN),
     Row("retire", decides("retire", "deprecated"), PUBLISHERS | ADMIN),
+    Row("change what is enforced", changes_enforcement, PUBLISHERS | ADMIN),
     Row("write a docs page", writes_docs, PUBLISHERS | ADMIN),
     Row("change a docs page", on_docs_page("change", text="Other."), PUBLISHERS | ADMIN),
     Row("delete a docs page", on_docs_page("delete"), PUBLISHERS | ADMIN),
