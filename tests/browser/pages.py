@@ -10,6 +10,7 @@ from django.urls import Resolver404, resolve
 from playwright.sync_api import APIRequestContext
 
 OF_A_KIND = 4
+NOT_A_PAGE = ("/static/", "/api/v1/")
 
 
 class Links(HTMLParser):
