@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
@@ -11,9 +12,22 @@ from portal.accounts.models import Viewer
 from subscriptions.models import Application, Subscription
 
 from .models import HourCalls
+from .usage.quotas import Standing, standings
 
+# Those whose calls are counted against the quota, and those that will be again.
+_COUNTED = (*Subscription.ENFORCED, Subscription.Status.SUSPENDED)
 WEEK = dt.timedelta(days=7)
-HEAD = ("application", "application_id", "team", "plan", "status", "since", "calls_7_days", "subscription")
+HEAD = (
+    "application",
+    "application_id",
+    "team",
+    "plan",
+    "status",
+    "since",
+    "calls_7_days",
+    "quota_remaining",
+    "subscription",
+)
 
 
 def subscribers_of(api: Api, *, text: str = "", status: str = "", plan: str = "") -> QuerySet[Subscription]:
@@ -34,9 +48,21 @@ def calls_by_application(api: Api, applications: Iterable[int]) -> dict[int, int
     return dict(rows.order_by().values_list("series__application").annotate(n=Sum("calls")))
 
 
-def with_calls(api: Api, rows: Sequence[Subscription]) -> list[tuple[Subscription, int]]:
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A subscription, its calls in the last seven days, and how it stands with its plan's quota, where there is one."""
+
+    subscription: Subscription
+    calls: int
+    standing: Standing | None
+
+
+def with_calls(api: Api, rows: Sequence[Subscription]) -> list[Subscriber]:
+    """The same, in the same order: two queries, however many there are."""
     calls = calls_by_application(api, {row.application_id for row in rows})
-    return [(row, calls.get(row.application_id, 0)) for row in rows]
+    counted = [row for row in rows if row.status in _COUNTED]
+    held = {found.subscription.pk: found for found in standings(counted)}
+    return [Subscriber(row, calls.get(row.application_id, 0), held.get(row.pk)) for row in rows]
 
 
 def still_calling(version: ApiVersion, user: Viewer) -> list[tuple[Application, int]]:
@@ -54,14 +80,15 @@ def still_calling(version: ApiVersion, user: Viewer) -> list[tuple[Application, 
     return sorted(((found[pk], n) for pk, n in calls.items()), key=lambda each: (-each[1], each[0].name))
 
 
-def csv_rows(rows: Iterable[tuple[Subscription, int]]) -> Iterable[Sequence[object]]:
+def csv_rows(rows: Iterable[Subscriber]) -> Iterable[Sequence[object]]:
     """A head, and a row for each subscription."""
     yield HEAD
-    for row, calls in rows:
+    for found in rows:
+        row, left = found.subscription, found.standing.remaining if found.standing else ""
         application = row.application
         names = (application.name, application.public_id, application.team.name, row.plan.name)
         since = row.created_at.isoformat()
-        yield (*map(plain, names), row.status, since, calls, row.public_id)
+        yield (*map(plain, names), row.status, since, found.calls, left, row.public_id)
 
 
 def plain(text: str) -> str:

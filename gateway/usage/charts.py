@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from .marks import Mark
 from .ranges import Range
 from .reports import Report
 
@@ -72,7 +73,7 @@ def moment(at: dt.datetime, found: Range, *, full: bool = False) -> str:
     return f"{at:%a %-d %b, %H:%M}" if full or (at.hour == 0 and found.noun == "hour") else f"{at:%H:%M}"
 
 
-def sentence(report: Report) -> str:
+def sentence(report: Report, marks: Sequence[Mark] = ()) -> str:
     """What the first chart says, for whoever does not see it."""
     span = f"Calls {report.range.each}, from {moment(report.starts[0], report.range, full=True)} UTC"
     if not report.points:
@@ -82,7 +83,8 @@ def sentence(report: Report) -> str:
         most = max(values)
         at = moment(report.starts[values.index(most)], report.range, full=True)
         peaks.append(f"{name} {sum(values):,} in all, most {most:,} at {at}")
-    return f"{span}: {'; '.join(peaks)}."
+    marked = "".join(f" {mark.label} on {mark.at.astimezone(dt.UTC):%a %-d %b, %H:%M}." for mark in marks)
+    return f"{span}: {'; '.join(peaks)}.{marked}"
 
 
 def classes_sentence(report: Report) -> str:
@@ -106,8 +108,9 @@ def lines(
     found: Range,
     size: Size,
     says: str,
+    marks: Sequence[Mark] = (),
 ) -> SafeString:
-    """A line for each name, the first with its area filled."""
+    """A line for each name, the first with its area filled; a dashed one upright at each mark."""
     frame = Frame(size, nice_top(_most(points.values())), len(starts) - 1)
     drawn = []
     for n, values in enumerate(points.values()):
@@ -127,8 +130,27 @@ def lines(
                 )
             )
         drawn.append(format_html('<path class="ln {}" d="M{}"/>', colour, path))
+    drawn += [_mark(frame, mark, (mark.at - starts[0]) / found.step, row) for row, mark in enumerate(marks)]
     axis = _axis(frame, starts, found, [frame.x(step) for step in range(len(starts))])
     return _svg(size, says, axis, drawn)
+
+
+def _mark(frame: Frame, mark: Mark, step: float, row: int) -> SafeString:
+    """At `step`, which may be between two; its words are on that side that has more room, in a row of their own."""
+    x = frame.x(min(step, frame.steps))
+    before = x > frame.size.width / 2
+    return format_html(
+        '<line class="mk" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="ax" x="{}" y="{}" text-anchor="{}">{:%H:%M} {}</text>',
+        x,
+        x,
+        _TOP,
+        frame.y(0),
+        x - 6 if before else x + 6,
+        _TOP + 10 + 14 * row,
+        "end" if before else "start",
+        mark.at.astimezone(dt.UTC),
+        mark.label,
+    )
 
 
 def bars(

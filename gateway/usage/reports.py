@@ -46,6 +46,15 @@ class Group:
     about: str = ""
 
     @property
+    def method(self) -> str:
+        """Of an operation that is a method and a path; `path` is empty for any other group."""
+        return self.name.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        return self.name.partition(" ")[2] if self.api else ""
+
+    @property
     def failed_percent(self) -> float:
         return 100 * self.failed / self.calls if self.calls else 0.0
 

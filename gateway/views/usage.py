@@ -19,6 +19,7 @@ from portal.listing import page_of, pager
 from ..models import CallSeries, FailedCall, LogPosition
 from ..usage import charts, reports
 from ..usage.heat import heat_of
+from ..usage.marks import quota_marks
 from ..usage.quotas import Standing, standings
 from ..usage.ranges import RANGES, range_of
 from ..usage.reports import Report
@@ -41,7 +42,7 @@ def usage(request: HttpRequest) -> HttpResponse:
         "quotas": _quotas(scope),
         "failed": FailedCall.objects.filter(series__in=scope.series).with_names()[:5],
         "counted": LogPosition.objects.current(),
-        "chart": _charts(report),
+        "chart": _charts(scope, report),
         "heat": heat_of(_series(request, scope)),
         "hours": [f"{hour:02}" for hour in range(24)],
     }
@@ -95,18 +96,21 @@ def _series(request: HttpRequest, scope: Scope) -> QuerySet[CallSeries]:
 def _quotas(scope: Scope) -> list[Standing]:
     """Those with the least left; of very many, of the first by name."""
     limited = scope.subscriptions.filter(plan__quota_requests__isnull=False)
-    rows = limited.select_related("application", "api", "plan").order_by("application__name", "api__name")
+    rows = limited.select_related("application__team", "api", "plan", "requested_plan").order_by(
+        "application__name", "api__name"
+    )
     return sorted(standings(rows[:500]), key=lambda standing: -standing.percent)[:QUOTAS_SHOWN]
 
 
-def _charts(report: Report) -> dict[str, Any]:
+def _charts(scope: Scope, report: Report) -> dict[str, Any]:
     """Both drawings of the first chart, the bars, and what they say in a sentence."""
-    sentence = charts.sentence(report)
+    marks = quota_marks(scope, report.starts[0])
+    sentence = charts.sentence(report, marks)
     arguments = report.points, report.starts, report.range
     return {
         "sentence": sentence,
-        "wide": charts.lines(*arguments, charts.WIDE, sentence),
-        "narrow": charts.lines(*arguments, charts.NARROW, sentence),
+        "wide": charts.lines(*arguments, charts.WIDE, sentence, marks),
+        "narrow": charts.lines(*arguments, charts.NARROW, sentence, marks),
         "bars": charts.bars(report.classes, report.starts, report.range, charts.classes_sentence(report)),
         "legend": list(zip(report.points, charts.COLOURS, strict=False)),
         "class_names": [charts.class_name(found) for found in report.classes],

@@ -48,6 +48,12 @@ def act(
     )
 
 
+@register.simple_tag(takes_context=True)
+def refused(context: template.Context, permission: str, team: Team | None = None) -> str:
+    """Why the reader may not do what the permission (its name) allows; empty where they may."""
+    return refusal(context, Permission[permission], team)
+
+
 def refusal(context: template.Context, permission: Permission, team: Team | None) -> str:
     """Why the reader may not; empty where they may."""
     if can(context["request"].user, permission, team):

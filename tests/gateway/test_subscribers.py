@@ -3,7 +3,8 @@
 import pytest
 from django.utils import timezone
 
-from gateway.models import CallSeries, HourCalls
+from gateway.models import CallSeries, HourCalls, QuotaUse
+from gateway.usage.quotas import period_of
 from portal.accounts.models import TeamRole
 from tests import factories
 from tests.apis.pages import HTMX, text
@@ -54,6 +55,26 @@ def test_subscribers_with_their_calls(client_as, publisher, products):
     assert "Gone" in text(client_as(publisher).get(f"{PAGE}?status=cancelled"))
 
 
+def used(row, calls):
+    start, end = period_of("day", "UTC", timezone.now())
+    QuotaUse.objects.create(
+        application=row.application, api=row.api, period="day", starts_at=start, ends_at=end, used=calls
+    )
+
+
+def test_subscribers_with_what_is_left_of_their_quota(client_as, publisher, products):
+    daily = factories.PlanFactory(slug="daily", quota_requests=5000, quota_period="day")
+    used(subscribed(products, "Checkout", plan=daily), 1204)
+    used(subscribed(products, "Returns", plan=daily), 5000)
+    page = text(client_as(publisher).get(PAGE))
+    assert "3,796" in page
+    assert "of 5,000 a day" in page
+    assert "until 00:00" in page
+    lines = text(client_as(publisher).get(FILE)).splitlines()
+    assert ",0,3796,sub_" in lines[1]
+    assert ",0,0,sub_" in lines[2]
+
+
 def test_subscribers_filters(client_as, publisher, products):
     gold = factories.PlanFactory(slug="gold")
     subscribed(products, "Checkout", plan=gold)
@@ -82,8 +103,9 @@ def test_subscribers_query_count_is_constant(client_as, publisher, products, dja
     text(client.get(PAGE))
     with django_assert_max_num_queries(24) as few:
         client.get(PAGE)
+    daily = factories.PlanFactory(slug="daily", quota_requests=5000, quota_period="day")
     for n in range(12):
-        subscribed(products, f"App {n}", calls=n)
+        used(subscribed(products, f"App {n}", calls=n, plan=daily), n)
     with django_assert_max_num_queries(len(few)):
         client.get(PAGE)
 
@@ -93,7 +115,7 @@ def test_subscribers_as_a_file(client_as, publisher, products):
     lines = text(client_as(publisher).get(FILE)).splitlines()
     assert lines[0].startswith("application,application_id,team")
     assert lines[1].startswith("'=cmd")
-    assert ",7,sub_" in lines[1]
+    assert ",7,,sub_" in lines[1]
 
 
 def test_banner_names_the_readers_own_applications(client_as, consumer, products):

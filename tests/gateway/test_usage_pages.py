@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from gateway import tasks
-from gateway.models import BUCKETS_MS
+from gateway.models import BUCKETS_MS, QuotaUse
 from gateway.usage.charts import nice_top, short
 from gateway.usage.latency import percentile
 from gateway.usage.ranges import RANGES
@@ -120,6 +120,28 @@ def test_page_shows_charts_with_a_sentence_and_a_table(client_as, consumer, call
     assert "Busiest:" in text
     assert "9 of 100" not in text
     assert "7 of 100 a month" in text
+
+
+def test_page_marks_when_a_quota_was_used_up(client_as, consumer, publisher, calls):
+    QuotaUse.objects.update(used=100, exhausted_at=timezone.now())
+    text = page_of(client_as(consumer), range="24h").content.decode()
+    assert text.count('<line class="mk"') == 2
+    assert text.count("Orders &lt;b&gt; quota used up") == 4  # two drawings, each with its sentence
+    assert "Ask for a bigger plan" in text
+    assert f"{calls.get_absolute_url()}change-plan/" in text
+    theirs = page_of(client_as(publisher), of="orders").content.decode()
+    assert "Shop &lt;i&gt; quota used up" in theirs
+    assert "Ask for a bigger plan" not in theirs
+    QuotaUse.objects.update(exhausted_at=timezone.now() - dt.timedelta(days=3))
+    assert '<line class="mk"' not in page_of(client_as(consumer)).content.decode()
+
+
+def test_bigger_plan_is_for_who_may_subscribe(client_as, calls):
+    QuotaUse.objects.update(used=90)
+    member = factories.person("Mia Member", team=calls.application.team.slug, role="member")
+    text = page_of(client_as(member)).content.decode()
+    assert "Ask for a bigger plan" in text
+    assert f"{calls.get_absolute_url()}change-plan/" not in text
 
 
 def test_page_without_calls_says_so(client_as, consumer):
