@@ -1,6 +1,7 @@
 """Each person's own time zone, as the browser names it in a cookie; UTC where it does not."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -32,3 +33,9 @@ def zone_of(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         return None
+
+
+def zone_name(here: datetime) -> str:
+    """`CET`, or `UTC+05` where the zone has no letters of its own."""
+    name = here.tzname() or ""
+    return f"UTC{name}" if name[:1] in "+-" else name

@@ -17,6 +17,7 @@ from gateway.usage.reports import title_of
 from gateway.usage.subscribed import Lately, Row, by_urgency, lately, rows_of
 from portal.accounts.roles import Permission, can
 from portal.listing import page_of, pager
+from portal.zones import zone_name
 from subscriptions.models import Application, Subscription
 
 register = template.Library()
@@ -78,9 +79,10 @@ def spark(row: Row) -> SafeString:
 
 @register.filter
 def short_moment(moment: dt.datetime) -> str:
-    """`00:00` of today or tomorrow, `1 Dec` of any other day, in the person's zone."""
+    """`00:00 CET` of today or tomorrow, `1 Dec` of any other day, in the person's zone."""
+    here = timezone.localtime(moment)
     near = moment - timezone.now() < dt.timedelta(hours=24)
-    return f"{timezone.localtime(moment):{'%H:%M' if near else '%-d %b'}}"
+    return f"{here:%H:%M} {zone_name(here)}" if near else f"{here:%-d %b}"
 
 
 @register.simple_tag

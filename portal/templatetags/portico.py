@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from portal import markdown as markdown_text
 from portal.accounts.roles import Permission
+from portal.zones import zone_name
 
 register = template.Library()
 
@@ -197,8 +198,7 @@ def local(moment: datetime | None) -> str:
     if not moment:
         return "—"
     here = timezone.localtime(moment)
-    name = here.tzname() or ""
-    return f"{here:%-d %b %Y, %H:%M:%S} {f'UTC{name}' if name[:1] in '+-' else name}"
+    return f"{here:%-d %b %Y, %H:%M:%S} {zone_name(here)}"
 
 
 @register.filter

@@ -122,3 +122,35 @@ def test_operation_is_changed_in_place_and_back(visit: Callable[..., Visitor]):
     expect(page).to_have_title(page.title())
     back(page, lambda url: "/listOrders/" in url)
     expect(page.locator("#reference h2, article h2").first).to_have_text(title)
+
+
+def test_usage_range_is_undone_by_the_back_button(visit: Callable[..., Visitor]):
+    visitor = visit(CONSUMER, reduced_motion="reduce")
+    page = visitor.page
+    visitor.open("/usage/")
+    before = places(page)
+    page.locator(".seg label", has_text="14 d").click()
+    page.wait_for_url("**range=14d**")
+    expect(page.locator("#usage")).to_contain_text("the 14 d before")
+    assert places(page) == before
+    back(page, lambda url: "range=14d" not in url)
+    expect(page.locator("#usage")).to_contain_text("the 48 h before")
+    expect(page.get_by_role("radio", name="48 h")).to_be_checked()
+
+
+def test_back_is_right_when_pressed_again_before_the_page_is_there(visit: Callable[..., Visitor]):
+    visitor = visit(CONSUMER, reduced_motion="reduce")
+    page = visitor.page
+    visitor.open("/")
+    for name, value in (("GraphQL", "graphql"), ("REST", "rest")):
+        page.locator("#facets").get_by_role("checkbox", name=name).first.check()
+        page.wait_for_url(f"**type={value}**")
+    devtools = page.context.new_cdp_session(page)
+    known = devtools.send("Page.getNavigationHistory")
+    for n in (1, 2):
+        entry = known["entries"][known["currentIndex"] - n]
+        devtools.send("Page.navigateToHistoryEntry", {"entryId": entry["id"]})
+        page.wait_for_timeout(60)
+    page.wait_for_url(lambda url: "type=" not in url)
+    expect(page.locator("#facets [name=type]:checked")).to_have_count(0)
+    expect(page.locator("#results")).to_contain_text("Product Catalogue")
