@@ -267,7 +267,9 @@ def counts(snapshot: Snapshot) -> Mapping[str, int]:
 
 
 def _compiled_evidence(numbers: Mapping[str, int], started: float) -> str:
-    words = " · ".join(f"{number} {what}" for what, number in numbers.items())
+    words = " · ".join(
+        f"{number} {what.removesuffix('s') if number == 1 else what}" for what, number in numbers.items()
+    )
     return f"{words} · {(time.monotonic() - started) * 1000:.0f} ms"
 
 

@@ -99,11 +99,11 @@ def test_subscribers_only_for_the_publishing_team(client, client_as, consumer, s
 
 def test_subscribers_query_count_is_constant(client_as, publisher, products, django_assert_max_num_queries):
     client = client_as(publisher)
-    subscribed(products, "One")
+    daily = factories.PlanFactory(slug="daily", quota_requests=5000, quota_period="day")
+    subscribed(products, "One", plan=daily)
     text(client.get(PAGE))
     with django_assert_max_num_queries(24) as few:
         client.get(PAGE)
-    daily = factories.PlanFactory(slug="daily", quota_requests=5000, quota_period="day")
     for n in range(12):
         used(subscribed(products, f"App {n}", calls=n, plan=daily), n)
     with django_assert_max_num_queries(len(few)):
