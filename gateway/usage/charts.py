@@ -140,7 +140,7 @@ def _mark(frame: Frame, mark: Mark, step: float, row: int) -> SafeString:
     x = frame.x(min(step, frame.steps))
     before = x > frame.size.width / 2
     return format_html(
-        '<line class="mk" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="ax" x="{}" y="{}" text-anchor="{}">{:%H:%M} {}</text>',
+        '<line class="mk" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="ax" x="{}" y="{}" text-anchor="{}">{} {}</text>',
         x,
         x,
         _TOP,
@@ -148,7 +148,7 @@ def _mark(frame: Frame, mark: Mark, step: float, row: int) -> SafeString:
         x - 6 if before else x + 6,
         _TOP + 10 + 14 * row,
         "end" if before else "start",
-        mark.at.astimezone(dt.UTC),
+        f"{mark.at.astimezone(dt.UTC):%H:%M}",
         mark.label,
     )
 
