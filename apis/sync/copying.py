@@ -174,13 +174,13 @@ class Batch:
         )
         _copy(
             Document,
-            ("version", "sha256", "text", "created_at", "findings", "scopes", "format"),
+            ("version", "sha256", "text", "created_at", "findings", "scopes", "format", "schemas"),
             (
-                (number, hashlib.sha256(text.encode()).hexdigest(), text, now, [], {}, "")
+                (number, hashlib.sha256(text.encode()).hexdigest(), text, now, [], {}, "", [])
                 for version, (_, number), _ in rows
                 if (text := _text(version.published)) is not None
             ),
-            types=("int8", "text", "text", "timestamptz", "jsonb", "jsonb", "text"),
+            types=("int8", "text", "text", "timestamptz", "jsonb", "jsonb", "text", "varchar[]"),
         )
         _copy(
             ApiVersion.plans.through,

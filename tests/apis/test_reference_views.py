@@ -352,6 +352,7 @@ def test_portico_s_own_definition_is_drawn():
 def test_demo_definitions_are_drawn(path):
     for manifest in yaml.safe_load_all(path.read_text()):
         spec = manifest.get("spec", {})
-        texts = [spec.get("definition", {}).get("inline", ""), *manifest.get("data", {}).values()]
-        for definition in filter(None, texts):
-            assert draw_all(reference_of(definition))
+        files = {"inline": spec.get("definition", {}).get("inline", ""), **manifest.get("data", {})}
+        for name, definition in files.items():
+            if definition and not name.endswith(".md"):
+                assert draw_all(reference_of(definition))

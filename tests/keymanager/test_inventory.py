@@ -12,6 +12,7 @@ from django.utils import timezone
 from keymanager import actions
 from keymanager.inventory import SORTS
 from keymanager.models import Credential
+from portal import listing
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -179,7 +180,7 @@ def test_page_without_any(client_as, stranger):
 
 
 def test_pages_follow_each_other(several, client_as, consumer, settings, monkeypatch):
-    monkeypatch.setattr("portal.listing.page_of.__kwdefaults__", {"size": 3, "known": None})
+    monkeypatch.setitem(listing.page_of.__kwdefaults__, "size", 3)
     pages = [on_page(client_as(consumer), f"?page={number}&sort=name") for number in (1, 2, 3)]
     assert [len(page) for page in pages] == [3, 3, 2]
     assert len({row for page in pages for row in page}) == 8
