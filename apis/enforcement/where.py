@@ -84,15 +84,12 @@ def place_of(version: ApiVersion) -> Place:
 
 
 def _file(version: ApiVersion) -> str:
-    """file:line of an object in a folder, "" where it cannot be read now."""
+    """file:line of an object in a folder, "" where it cannot be read now or is another one by now."""
     kind = next((kind for kind in kinds() if str(kind) == version.kind), None)
     if kind is None:
         return ""
     try:
-        return (
-            get_cluster(version.cluster)
-            .get(kind, namespace=version.namespace, name=version.object_name)
-            .origin
-        )
+        obj = get_cluster(version.cluster).get(kind, namespace=version.namespace, name=version.object_name)
     except PorticoError:
         return ""
+    return obj.origin if obj.uid == version.uid else ""
