@@ -102,9 +102,13 @@ def found(user: Viewer, text: str) -> list[Group]:
         if wanted or not text
         else []
     )
-    groups.append(Group("Pages", [place.hit for place in places if not place.action]))
-    groups.append(Group("Actions", [place.hit for place in places if place.action]))
-    return [group for group in groups if group.hits]
+    own = [
+        Group("Pages", [place.hit for place in places if not place.action]),
+        Group("Actions", [place.hit for place in places if place.action]),
+    ]
+    # Who types how a page or an action is called means that, whatever else has the words.
+    named = bool(text) and any(place.title.lower().startswith(text.lower()) for place in places)
+    return [group for group in ([*own, *groups] if named else [*groups, *own]) if group.hits]
 
 
 def _fits(place: Place, wanted: list[str]) -> bool:

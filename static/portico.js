@@ -80,7 +80,12 @@
   };
   // What was found for fewer letters is not opened by an Enter that follows more of them: that asks for the page.
   field?.addEventListener("input", () => choose(null));
-  document.addEventListener("htmx:after:swap", () => palette?.open && choose(field.value ? options()[0] : null));
+  document.addEventListener("htmx:after:swap", () => {
+    if (!palette?.open) return;
+    const text = field.value.trim().replace(/\s+/g, " ");
+    const answered = palette.querySelector("[data-text]")?.dataset.text === text; // else what was typed before
+    choose(text && answered ? options()[0] : null);
+  });
   field?.addEventListener("keydown", (e) => {
     const all = options();
     const at = all.findIndex((el) => el.ariaSelected === "true");

@@ -76,6 +76,7 @@ def test_nothing_of_a_definition_runs_in_swagger_ui(visit: Callable[..., Visitor
     requested: list[str] = []
     page.on("request", lambda request: requested.append(request.url))
     assert visitor.open(f"{API}swagger/") == 200
+    page.locator(".opblock-summary-control").first.wait_for()
     for one in page.locator(".opblock-summary-control").all():
         one.click()
     page.locator(".opblock-body").first.wait_for()
