@@ -39,9 +39,17 @@ class Person:
             raise RuntimeError(f"POST {path} answered {status}: {text[:500]}")
         return json.loads(text)
 
-    def tried(self, path: str, body: dict[str, object]) -> bool:
-        """The same; whether it was a success."""
-        return self._send("POST", f"/api/v1{path}", json.dumps(body), "application/json")[0] < 300
+    def tried(self, path: str, body: dict[str, object]) -> Any:
+        """The same, but None for anything but a success."""
+        status, text = self._send("POST", f"/api/v1{path}", json.dumps(body), "application/json")
+        return json.loads(text) if status < 300 else None
+
+    def get(self, path: str) -> Any:
+        """GET of /api/v1/. Raises RuntimeError for anything but a success."""
+        status, text = self._send("GET", f"/api/v1{path}")
+        if status >= 300:
+            raise RuntimeError(f"GET {path} answered {status}: {text[:500]}")
+        return json.loads(text)
 
     def _send(self, method: str, path: str, body: str = "", kind: str = "") -> tuple[int, str]:
         headers = {

@@ -178,11 +178,13 @@ def a_place() -> Iterator[Place]:
 
 
 def subscribed(place: Place) -> str:
-    """An application that may call the API: its id."""
+    """An application that may call the API, by the gateway's word: its id."""
     name = f"Steady {secrets.token_hex(4)}"
     application: str = place.consumer.post("/applications/", {"name": name, "team": "web-shop"})["id"]
     request = {"application": application, "api": "beacons", "plan": "unhurried"}
-    until(lambda: place.consumer.tried("/subscriptions/", request), "the API is in the catalog")
+    made = until(lambda: place.consumer.tried("/subscriptions/", request), "the API is in the catalog")
+    proven = f"/receipts/?subscription={made['id']}&status=complete"
+    until(lambda: place.consumer.get(proven)["results"], "the subscription is in force")
     return application
 
 
@@ -349,9 +351,11 @@ def _kid(token: str) -> str:
     return kid
 
 
-def until(condition: Callable[[], Any], what: str) -> None:
+def until(condition: Callable[[], Any], what: str) -> Any:
+    """Wait for something true and return it. Raises RuntimeError after a while."""
     deadline = time.monotonic() + _PATIENCE_S
-    while not condition():
+    while not (found := condition()):
         if time.monotonic() > deadline:
             raise RuntimeError(f"in vain for {_PATIENCE_S:.0f} s: {what}")
         time.sleep(0.1)
+    return found

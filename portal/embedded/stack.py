@@ -86,7 +86,8 @@ def load(environ: Mapping[str, str]) -> Stack:
     env.setdefault("PORTICO_GATEWAY_DIR", str(state / "gateway"))
     env.setdefault("PORTICO_STATIC_ROOT", str(state / "static"))
     ports = {name: _port(environ, name, default) for name, (_, default) in PUBLIC_PORTS.items()}
-    ports["backend"] = _internal_port(8090)
+    # Nobody types it. Not one fixed number that two demos, started at once, would both find free.
+    ports["backend"] = free_port()
     _set_addresses(env, ports)
     return Stack(state=state, ports=ports, env=env)
 
@@ -96,11 +97,6 @@ def _port(environ: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise StartFailed(f"{name} must be a port number, not {text!r}")
     return int(text)
-
-
-def _internal_port(preferred: int) -> int:
-    """The usual port where it is free. Nobody types these, so any other will do."""
-    return preferred if port_is_free(preferred) else free_port()
 
 
 def _set_addresses(env: dict[str, str], ports: dict[str, int]) -> None:
