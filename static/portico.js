@@ -21,9 +21,19 @@
   addEventListener("DOMContentLoaded", sayHeld);
   document.addEventListener("htmx:after:swap", sayHeld);
 
+  // On a narrow page the current tab may stand out of sight.
+  const tab = document.querySelector(".tabs [aria-current]");
+  if (tab) tab.closest(".tabs").scrollLeft = tab.offsetLeft - innerWidth / 3;
+
   // A select or checkbox marked data-submit sends its form at once; without script its form has a button.
   addEventListener("change", (e) => {
     if (e.target.matches("[data-submit]")) e.target.form.requestSubmit();
+  });
+
+  // Back, pressed once more while a page is coming, before htmx hears of it: it changed the address alone.
+  addEventListener("DOMContentLoaded", () => {
+    const page = (url) => url.split("#")[0];
+    if (page(performance.getEntriesByType("navigation")[0].name) !== page(location.href)) location.reload();
   });
 
   const palette = document.getElementById("palette");
@@ -45,8 +55,11 @@
     if (e.key === "?") return showDialog("shortcuts"), true;
     const place = Date.now() - gone < 1500 && document.querySelector(`[data-go="${CSS.escape(e.key)}"]`);
     gone = e.key === "g" ? Date.now() : 0;
-    if (place) location.assign(place.href);
-    return place;
+    if (place) return location.assign(place.href), true;
+    // What a page has a key of its own for: a field is entered, all else pressed.
+    const own = document.querySelector(`main [data-key="${CSS.escape(e.key)}"]`);
+    own?.matches("textarea") ? enter(own) : own?.click();
+    return own;
   };
   addEventListener("keydown", (e) => {
     if (e.defaultPrevented || e.isComposing) return;

@@ -21,6 +21,7 @@ from portal.zones import zone_name
 from subscriptions.models import Application, Subscription
 
 register = template.Library()
+_ALREADY_USED = 5
 
 
 @register.inclusion_tag("gateway/_quota.html")
@@ -60,6 +61,15 @@ def subscriptions_of(context: template.Context, application: Application) -> dic
         "may": can(request.user, Permission.SUBSCRIBE, application.team),
         **pager(page, "subscriptions"),
     }
+
+
+@register.inclusion_tag("gateway/_already_used.html", takes_context=True)
+def already_used(context: template.Context, asked: Subscription) -> dict[str, Any]:
+    """What the application of a request already calls, of the APIs that the reader decides about."""
+    mine = Subscription.objects.reviewable_by(context["request"].user)
+    theirs = mine.filter(application=asked.application_id, status__in=Subscription.ENFORCED)
+    rows = theirs.select_related("application", "api__current_version", "plan")
+    return {"rows": rows_of(list(rows.order_by("created_at", "pk")[:_ALREADY_USED]))}
 
 
 @register.simple_tag

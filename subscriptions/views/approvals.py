@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Page
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -41,7 +42,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
     else:
         show = "waiting"
         rows = mine.waiting().select_related(
-            "application__team", "api", "plan", "requested_plan", "created_by", "form"
+            "application__team", "api__current_version", "plan", "requested_plan", "created_by", "form"
         )
         prefix, sorts = "", WAITING_SORTS
     if query:
@@ -51,16 +52,32 @@ def approvals(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(named)
     if api:
         rows = rows.filter(**{f"{prefix}api__slug": api})
+    listing = listing_of(request, rows, sorts)
     context = {
-        "listing": listing_of(request, rows, sorts),
+        "listing": listing,
         "show": show,
         "q": query,
         "api": api,
         "apis": mine.order_by("api__name").values_list("api__slug", "api__name").distinct()[:200],
         "waiting": mine.waiting().count(),
+        **(_looked_at(listing.page, request.GET.get("request", "")) if show == "waiting" else {}),
     }
     template = "subscriptions/approvals.html"
     return render(request, f"{template}#queue" if wants_part(request) else template, context)
+
+
+def _looked_at(page: Page[Subscription], wanted: str) -> dict[str, Any]:
+    """The request shown beside the queue, the first where the wanted one is not on this page, and its neighbours."""
+    page.object_list = rows = list(page.object_list)
+    if not rows:
+        return {}
+    at = next((n for n, row in enumerate(rows) if row.public_id == wanted), 0)
+    return {
+        "chosen": rows[at],
+        "number": page.start_index() + at,
+        "before": rows[at - 1] if at else None,
+        "after": rows[at + 1] if at + 1 < len(rows) else None,
+    }
 
 
 @login_required

@@ -160,6 +160,40 @@ def test_queue_shows_what_waits_and_decides_several(client_as, publisher, consum
     assert client.get("/approvals/?show=approved").content.count(b"chip") == 2
 
 
+def test_queue_shows_one_request_beside_it(client_as, publisher, api, gold):
+    rows = [
+        factories.SubscriptionFactory(
+            application=factories.ApplicationFactory(name=name), api=api, plan=gold, status=Status.PENDING
+        )
+        for name in ("Loyalty", "Returns", "Kiosk")
+    ]
+    client = client_as(publisher)
+    assert client.get("/approvals/").context["chosen"] == rows[0]
+    shown = client.get(f"/approvals/?request={rows[1].public_id}").context
+    assert (shown["chosen"], shown["before"], shown["after"], shown["number"]) == (
+        rows[1],
+        rows[0],
+        rows[2],
+        2,
+    )
+    # Decided meanwhile, or nobody's: the first one that still waits.
+    client.post("/approvals/decide/", {"request": rows[0].public_id, "do": "approve"})
+    assert client.get(f"/approvals/?request={rows[0].public_id}").context["chosen"] == rows[1]
+
+
+def test_queue_tells_only_the_reviewer_what_else_is_used(client_as, publisher, pending, gold):
+    theirs = factories.ApiFactory(name="Reviews", team=pending.api.team)
+    others = factories.ApiFactory(name="Payroll", team=factories.TeamFactory(slug="payroll"))
+    for api in (theirs, others):
+        factories.SubscriptionFactory(
+            application=pending.application, api=api, plan=gold, status=Status.ACTIVE
+        )
+    page = client_as(publisher).get("/approvals/").content
+    assert b"What they already use" in page
+    assert b"Reviews" in page
+    assert b"Payroll" not in page
+
+
 def test_queue_does_not_decide_for_others(client_as, consumer, pending):
     client_as(consumer).post("/approvals/decide/", {"request": [pending.public_id], "do": "approve"})
     pending.refresh_from_db()
