@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from apis.models import ApiVersion
 from gateway import subscribers
 from gateway.usage import charts
-from gateway.usage.health import backend_health
+from gateway.usage.health import Record, backend_health, record_of
 from gateway.usage.quotas import Standing, standings
 from gateway.usage.reports import title_of
 from gateway.usage.subscribed import Lately, Row, by_urgency, lately, rows_of
@@ -37,6 +37,12 @@ def backend_health_of(version: ApiVersion, environment: str) -> dict[str, Any]:
     """How calls of the last minutes found its backend there; nothing where there were none."""
     found = backend_health([version]).get(version.pk, [])
     return {"health": next((one for one in found if one.environment == environment), None)}
+
+
+@register.simple_tag
+def record(version: ApiVersion) -> Record | None:
+    """How its production did in the last thirty days."""
+    return record_of(version)
 
 
 @register.inclusion_tag("gateway/_still_calling.html", takes_context=True)

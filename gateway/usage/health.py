@@ -1,18 +1,24 @@
 """How the backends of versions are, by the calls that the gateway lately passed on to them."""
 
 import datetime as dt
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from django.core.cache import cache
 from django.db.models import Q, Sum
 from django.utils import timezone
 
-from apis.models import ApiVersion
-from gateway.models import MinuteCalls
+from apis.models import ApiVersion, Environment
+from gateway.models import BUCKETS_MS, DayCalls, MinuteCalls
+
+from .latency import percentile
 
 SPAN = dt.timedelta(minutes=5)
+RECORD_DAYS = 30
+_RECORD_KEPT_SECONDS = 300
 # The gateway answered in the backend's place.
 _UNANSWERED = ("upstream_unavailable", "upstream_timeout")
 
@@ -30,6 +36,49 @@ class BackendHealth:
         if not self.unanswered:
             return "well"
         return "unwell" if self.answered else "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The calls of RECORD_DAYS that the gateway passed on. `failed`: no answer, or a server error; p50 and p99 in milliseconds."""
+
+    calls: int
+    failed: int
+    p50: float | None
+    p99: float | None
+
+    @property
+    def availability(self) -> str:
+        """In percent, never rounded up to what was not reached."""
+        return f"{math.floor(10_000 * (1 - self.failed / self.calls)) / 100:.4g}"
+
+
+def record_of(version: ApiVersion) -> Record | None:
+    """How the production of a version did, some minutes old at most; None where it was not called."""
+    found = cache.get_or_set(f"record:{version.pk}", lambda: _record(version) or False, _RECORD_KEPT_SECONDS)
+    return found or None
+
+
+def _record(version: ApiVersion) -> Record | None:
+    now = timezone.now()
+    rows = DayCalls.objects.filter(
+        Q(reason="") | Q(reason__in=_UNANSWERED),
+        at__gt=now - dt.timedelta(days=RECORD_DAYS),
+        series__version=version,
+        series__everybody=True,
+        series__environment=Environment.PRODUCTION,
+    )
+    answered = Q(reason="")
+    calls, failed, *buckets = rows.aggregate(
+        total=Sum("calls", default=0),
+        bad=Sum("calls", filter=~answered | Q(status_class=5), default=0),
+        **{
+            f"bucket{n}": Sum(f"latency__{n}", filter=answered, default=0) for n in range(len(BUCKETS_MS) + 1)
+        },
+    ).values()
+    if not calls:
+        return None
+    return Record(int(calls), int(failed), percentile(buckets, 50), percentile(buckets, 99))
 
 
 def backend_health(

@@ -148,7 +148,11 @@ def test_back_is_right_before_the_page_can_hear_of_it(visit: Callable[..., Visit
     page.locator("#facets").get_by_role("checkbox", name="GraphQL").first.check()
     page.wait_for_url("**type=graphql**")
     held: list[Route] = []
-    page.route("**/htmx*.js", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/htmx*.js", hold)
     page.reload(wait_until="commit")
     page.wait_for_function("document.querySelector('#results')")
     page.evaluate("history.back()")
