@@ -137,7 +137,15 @@ def run(recorder: Recorder) -> None:
 def _measure(recorder: Recorder, env: dict[str, str]) -> None:
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}"]
-    command += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--no-control-socket"]
+    command += [
+        "--worker-class",
+        "portal.worker.Worker",
+        "--workers",
+        "2",
+        "--threads",
+        "4",
+        "--no-control-socket",
+    ]
     web = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait(port)

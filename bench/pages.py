@@ -3,6 +3,7 @@
 In Chromium with an empty cache: the first visit of the catalog and of a small Reference, an operation of a document of
 10 MB by its address and by a click; beside them Swagger UI and Redoc on the same two documents, turn by turn. Then the
 server's share: the pages of somebody signed in, eight at a time, and an empty answer of the same web.
+BENCH_PAGES_PARTS names some of browser, rivals and server.
 """
 
 import contextlib
@@ -27,6 +28,8 @@ from portal.embedded.postgres import EmbeddedPostgres
 from portal.embedded.processes import free_port
 from tests.npm import installed
 
+# What is measured: all of it takes six minutes, most of them the others' with 10 MB.
+PARTS = os.environ.get("BENCH_PAGES_PARTS", "browser,rivals,server").split(",")
 READERS = 8
 CALLS_EACH = 60
 WARM_UP = 5
@@ -36,7 +39,15 @@ BIG_ROUNDS = 3
 OWN_BIG_TURNS = 3
 GROUP = FIRST // 20
 PACKAGES = ROOT / ".bench" / "pages_reference"
-GUNICORN = ("--worker-class", "gthread", "--workers", "2", "--threads", "4", "--no-control-socket")
+GUNICORN = (
+    "--worker-class",
+    "portal.worker.Worker",
+    "--workers",
+    "2",
+    "--threads",
+    "4",
+    "--no-control-socket",
+)
 
 
 def run(recorder: Recorder) -> None:
@@ -55,10 +66,12 @@ def run(recorder: Recorder) -> None:
             filled = _prepare(folder, env)
             with _web("portal.wsgi", env) as portal, _rivals(folder, env) as rivals:
                 _ask(portal, "/", filled["cookie"])  # waits for what is left of reading the catalog
-                with browser() as found:
-                    _small(recorder, found, portal, rivals)
-                    _big(recorder, found, portal, rivals, filled)
-                _server(recorder, portal, filled)
+                if "browser" in PARTS:
+                    with browser() as found:
+                        _small(recorder, found, portal, rivals)
+                        _big(recorder, found, portal, rivals, filled)
+                if "server" in PARTS:
+                    _server(recorder, portal, filled)
         finally:
             server.stop()
 
@@ -96,7 +109,10 @@ def _web(application: str, env: dict[str, str], *, folder: Path = ROOT) -> Itera
 
 @contextlib.contextmanager
 def _rivals(folder: Path, env: dict[str, str]) -> Iterator[int | None]:
-    """The port of the others, or None where npm cannot bring them."""
+    """The port of the others, or None where npm cannot bring them or they are not asked for."""
+    if "rivals" not in PARTS:
+        yield None
+        return
     try:
         packages = installed(ROOT / "bench" / "pages_reference", PACKAGES)
     except (OSError, subprocess.SubprocessError) as error:

@@ -196,7 +196,15 @@ def manage(command: list[str], env: dict[str, str], folder: Path = ROOT) -> None
 def gunicorn(wsgi: str, folder: Path, env: dict[str, str], client: tuple[str, str]) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", wsgi, "--bind", f"127.0.0.1:{port}", "--keep-alive", "60"]
-    command += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--no-control-socket"]
+    command += [
+        "--worker-class",
+        "portal.worker.Worker",
+        "--workers",
+        "2",
+        "--threads",
+        "4",
+        "--no-control-socket",
+    ]
     with serving(Server(port, start(command, folder, env), client)) as server:
         yield server
 
