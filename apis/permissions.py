@@ -1,10 +1,19 @@
 """Who may do what to an API and its versions, and who may look at the cluster sync."""
 
-from portal.accounts.models import NamespaceGrant, Viewer
-from portal.accounts.roles import Permission, can, check, teams_with
+from collections.abc import Hashable
+
+from portal.accounts.models import Viewer
+from portal.accounts.roles import Permission, can, check, publishes_with, teams_with
 from portal.errors import Forbidden
 
 from .models import Api
+
+
+def sight(user: Viewer) -> Hashable:
+    """All that `visible_to` and `seen_of` ask of a person: two of the same sight see the same of the catalog."""
+    if not user.is_authenticated:
+        return "nobody"
+    return "admin" if user.is_admin else tuple(sorted(teams_with(user, Permission.VIEW_SOURCE)))
 
 
 def check_can_publish(user: Viewer, api: Api) -> None:
@@ -34,16 +43,14 @@ def publishes(user: Viewer) -> bool:
     """Whether some team of theirs publishes from a namespace, or they run the portal."""
     if not user.is_authenticated:
         return False
-    teams = teams_with(user, Permission.PUBLISH)
-    return user.is_admin or NamespaceGrant.objects.filter(team_id__in=teams).exists()
+    return user.is_admin or publishes_with(user, Permission.PUBLISH)
 
 
 def can_view_sync(user: Viewer) -> bool:
     """An admin, and the teams that publish from a namespace."""
     if not user.is_authenticated:
         return False
-    teams = teams_with(user, Permission.VIEW_SYNC)
-    return user.is_admin or NamespaceGrant.objects.filter(team_id__in=teams).exists()
+    return user.is_admin or publishes_with(user, Permission.VIEW_SYNC)
 
 
 def check_can_view_sync(user: Viewer) -> None:

@@ -37,6 +37,8 @@ class User(AbstractUser):
     name = models.CharField(max_length=120)
     # Team -> role, read once per person object by roles.py.
     roles_by_team: dict[int, str] | None = None
+    # Those of these teams that publish from a namespace.
+    granted_teams: frozenset[int] = frozenset()
     is_admin = models.BooleanField(default=False, help_text="Runs this portal: may see and do everything.")
 
     # When this visit was noted last, and when the one before it ended; see visits.py.

@@ -6,9 +6,11 @@ its NamespaceGrant), and `User.is_admin` gives the admin role everywhere.
 
 from enum import StrEnum
 
+from django.db import connection
+
 from portal.errors import Forbidden
 
-from .models import Membership, Team, TeamRole, User, Viewer
+from .models import Membership, NamespaceGrant, Team, TeamRole, User, Viewer
 
 
 class Permission(StrEnum):
@@ -87,6 +89,13 @@ class Admin(Role):
     permissions = frozenset(Permission)
 
 
+# Each page begins with it: a statement of our own, for writing it down takes the ORM longer than answering it takes.
+_MEMBERSHIPS = f"""
+    SELECT membership.team_id, membership.role, EXISTS (
+        SELECT 1 FROM {NamespaceGrant._meta.db_table} held WHERE held.team_id = membership.team_id
+    )
+    FROM {Membership._meta.db_table} membership WHERE membership.user_id = %s
+"""  # noqa: S608  our own names
 TEAM_ROLES: dict[TeamRole, type[Role]] = {
     TeamRole.OWNER: Owner,
     TeamRole.MAINTAINER: Maintainer,
@@ -133,7 +142,16 @@ def who_has(permission: Permission) -> str:
     return "an administrator of the portal"
 
 
+def publishes_with(user: Viewer, permission: Permission) -> bool:
+    """Whether some team in which the person has `permission` publishes from a namespace. Admins: see `permissions_of`."""
+    return any(team in user.granted_teams for team in teams_with(user, permission))  # type: ignore[union-attr]
+
+
 def _roles(user: User) -> dict[int, str]:
     if user.roles_by_team is None:
-        user.roles_by_team = dict(Membership.objects.filter(user=user).values_list("team_id", "role"))
+        with connection.cursor() as cursor:
+            cursor.execute(_MEMBERSHIPS, [user.pk])
+            rows = cursor.fetchall()
+        user.roles_by_team = {team: role for team, role, _ in rows}
+        user.granted_teams = frozenset(team for team, _, granted in rows if granted)
     return user.roles_by_team
