@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+
+from django.utils.translation import get_language
 
 from .answers import Answer
 from .filters import FACETS, Facet
@@ -19,7 +22,7 @@ class Option:
     checked: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Group:
     """`cut`: there are more values than `options` has."""
 
@@ -28,14 +31,14 @@ class Group:
     options: list[Option]
     cut: bool = False
 
-    @property
-    def first(self) -> list[Option]:
+    @cached_property
+    def first(self) -> tuple[Option, ...]:
         """What is open from the start: the most common values, and what is chosen."""
-        return [option for n, option in enumerate(self.options) if n < SHOWN_OPTIONS or option.checked]
+        return tuple(each for n, each in enumerate(self.options) if n < SHOWN_OPTIONS or each.checked)
 
-    @property
-    def rest(self) -> list[Option]:
-        return [option for n, option in enumerate(self.options) if n >= SHOWN_OPTIONS and not option.checked]
+    @cached_property
+    def rest(self) -> tuple[Option, ...]:
+        return tuple(each for n, each in enumerate(self.options) if n >= SHOWN_OPTIONS and not each.checked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,16 @@ class Counts:
 
 
 def count(answer: Answer) -> Counts:
-    """Each facet's counts ignore what is chosen in it."""
+    """Each facet's counts ignore what is chosen in it. Counted once for all who see the same and ask the same."""
+    chosen, conditions = tuple(answer.query.chosen.items()), tuple(answer.conditions.items())
+    about = ("counts", answer.total.bits, chosen, conditions, get_language())
     with answer.index.lock:
-        groups = [_group(facet, answer) for facet in FACETS]
-        teams = answer.index.distinct("team", answer.total)
+        return answer.index.remembered(about, lambda: _count(answer))
+
+
+def _count(answer: Answer) -> Counts:
+    groups = [_group(facet, answer) for facet in FACETS]
+    teams = answer.index.distinct("team", answer.total)
     return Counts(answer.narrowed.count, answer.total.count, teams, groups)
 
 

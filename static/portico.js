@@ -25,6 +25,14 @@
   const tab = document.querySelector(".tabs [aria-current]");
   if (tab) tab.closest(".tabs").scrollLeft = tab.offsetLeft - innerWidth / 3;
 
+  // An operation changes in its place: the list beside it stays, and says where its reader is.
+  document.addEventListener("htmx:after:swap", () => {
+    const slug = document.getElementById("operation")?.dataset.slug;
+    for (const el of slug ? document.querySelectorAll("#op-list li a") : []) {
+      el.ariaCurrent = el.pathname.endsWith(`/${slug}/`) ? "page" : null;
+    }
+  });
+
   // A select or checkbox marked data-submit sends its form at once; without script its form has a button.
   addEventListener("change", (e) => {
     if (e.target.matches("[data-submit]")) e.target.form.requestSubmit();

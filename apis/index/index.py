@@ -5,11 +5,11 @@ import logging
 import time
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
 from contextlib import contextmanager
 from itertools import chain, islice, product, takewhile
 from threading import RLock
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import DatabaseError, connection
 
@@ -33,7 +33,10 @@ MOST_FORMS = 20
 BURST = 1000
 # How many changes are remembered for whoever keeps something that was found earlier.
 REMEMBERED = 2000
+# How many answers are kept until something changes.
+MOST_REMEMBERED = 100
 
+T = TypeVar("T")
 Key = tuple[str | float, ...]
 SORT_KEYS: Mapping[str, Callable[[Entry], Key]] = {
     "name": lambda entry: (entry.name.lower(), entry.slug),
@@ -76,6 +79,7 @@ class Index:
         self._teams: dict[int, str] = {}
         self.team_names: dict[str, str] = {}
         self.plans: dict[str, Offer] = {}
+        self._remembered: dict[Hashable, Any] = {}
 
     @property
     def size(self) -> int:
@@ -88,6 +92,8 @@ class Index:
             look = changes.look(self._snapshot)
             if self._snapshot and (look.database != self._database or self._is_spent()):
                 return False
+            if look.plans or look.pks:
+                self._remembered.clear()
             if look.plans:
                 self.plans = changes.plans()
             if self._snapshot is None:
@@ -223,7 +229,17 @@ class Index:
     def updated_after(self, moment: float) -> int:
         """The APIs that changed after so many seconds since 1970, as bits."""
         order = self._orders["updated"]
-        return bits_of(takewhile(lambda n: self._entry(n).updated > moment, order), self.size)
+        newer = bisect_left(order, -moment, key=lambda position: -self._entry(position).updated)
+        return self.remembered(("newest", newer), lambda: bits_of(order[:newer], self.size))
+
+    def remembered(self, about: Hashable, find: Callable[[], T]) -> T:
+        """What was found until something changes. `about` names all that the answer depends on beside the index."""
+        if about not in self._remembered:
+            if len(self._remembered) >= MOST_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[about] = find()
+        found: T = self._remembered[about]
+        return found
 
     def values(self, facet: str) -> Iterable[str]:
         """Every value that some API has or had."""

@@ -1,7 +1,7 @@
 """An operation or a schema drawn for its page: finished HTML, the same for everybody who may see it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
@@ -57,6 +57,22 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Callback:
+    method: str
+    path: str
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Docs:
+    """Where the definition says that more stands."""
+
+    url: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drawn:
     """An operation. `parameters` are (heading, rows)."""
 
@@ -65,8 +81,8 @@ class Drawn:
     bodies: tuple[Content, ...]
     responses: tuple[Content, ...]
     security: str
-    callbacks: tuple[Mapping[str, Any], ...]
-    docs: Mapping[str, str]
+    callbacks: tuple[Callback, ...]
+    docs: Docs | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +102,18 @@ def draw_schema(node: Node, book: Book, below: str) -> DrawnSchema:
 
 def draw(body: Mapping[str, Any], book: Book, below: str) -> Drawn:
     """The operation of a stored `body`; `below` is the address that slugs of schemas follow."""
-    tree = Tree(book, below)
+    tree, docs = Tree(book, below), body.get("docs") or {}
     return Drawn(
         description=prose(text) if (text := body.get("description", "")) else SafeString(""),
         parameters=tuple(_parameters(body, tree)),
         bodies=tuple(_content(each, tree, sent=True) for each in body.get("bodies", ())),
         responses=tuple(_content(each, tree, sent=False) for each in body.get("responses", ())),
         security=_security(body),
-        callbacks=tuple(body.get("callbacks", ())),
-        docs=body.get("docs", {}),
+        callbacks=tuple(
+            Callback(*(str(each.get(field.name, "")) for field in fields(Callback)))
+            for each in body.get("callbacks", ())
+        ),
+        docs=Docs(str(docs["url"]), str(docs.get("description", ""))) if docs.get("url") else None,
     )
 
 
@@ -110,10 +129,10 @@ def _content(stated: Mapping[str, Any], tree: Tree, *, sent: bool) -> Content:
     headers = format_html_join("", "{}", ((tree.parameter(each),) for each in stated.get("headers", ())))
     description = stated.get("description", "")
     return Content(
-        code=stated.get("code", ""),
-        state=state_of(stated.get("code", "")),
+        code=str(stated.get("code", "")),
+        state=state_of(str(stated.get("code", ""))),
         description=prose(description) if description else SafeString(""),
-        required=stated.get("required", False),
+        required=bool(stated.get("required")),
         headers=headers,
         media=tuple(_media(stated.get("media", ()), tree)),
         examples=tuple(_examples(stated.get("media", ()), tree.book, sent=sent)),

@@ -1,6 +1,5 @@
 """The operations of a version beside its pages: in groups, few at a time however many there are."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +14,22 @@ MOST_GROUPS = 60
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """An operation in the list."""
+
+    slug: str
+    method: str
+    title: str
+    deprecated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Operations of one group: `shown` of `count` are listed."""
 
     name: str
     count: int
-    shown: Sequence[DescribedOperation]
+    shown: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +37,13 @@ class Listed:
     """What stands beside a page. `more_groups` are not named."""
 
     total: int
-    groups: Sequence[Group]
+    groups: tuple[Group, ...]
     more_groups: int
+
+    @property
+    def cut(self) -> bool:
+        """Whether a group is listed in part, near the page's operation: another operation has another list beside it."""
+        return any(0 < len(group.shown) < group.count for group in self.groups)
 
 
 def beside(document_id: int, current: DescribedOperation | None = None) -> Listed:
@@ -44,13 +58,14 @@ def beside(document_id: int, current: DescribedOperation | None = None) -> Liste
         rows = rows.filter(group=name)
         if current and next((count for group, count, _ in counted if group == name), 0) > MOST_LISTED:
             rows = rows.filter(position__gte=current.position - LISTED_BEFORE)
-    shown: dict[str, list[DescribedOperation]] = {}
-    for operation in rows.defer("body")[:MOST_LISTED]:
-        shown.setdefault(operation.group, []).append(operation)
+    shown: dict[str, list[Entry]] = {}
+    said = rows.values_list("group", "slug", "method", "title", "deprecated")[:MOST_LISTED]
+    for group, slug, method, title, deprecated in said:
+        shown.setdefault(group, []).append(Entry(slug, method, title, deprecated))
     kept = counted[:MOST_GROUPS]
     if current and all(name != current.group for name, _, _ in kept):
         kept += [each for each in counted if each[0] == current.group]
-    groups = [Group(name, count, shown.get(name, ())) for name, count, _ in kept]
+    groups = tuple(Group(name, count, tuple(shown.get(name, ()))) for name, count, _ in kept)
     return Listed(total, groups, len(counted) - len(kept))
 
 

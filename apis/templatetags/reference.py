@@ -7,6 +7,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from apis.models import DescribedOperation
+from apis.reference.lists import Entry
 from portal.templatetags.portico import verb
 
 register = template.Library()
@@ -14,15 +15,14 @@ register = template.Library()
 
 @register.simple_tag
 def operation_links(
-    operations: Iterable[DescribedOperation], below: str, current: DescribedOperation | str = ""
+    operations: Iterable[Entry | DescribedOperation], below: str, current: str = ""
 ) -> SafeString:
-    """The entries of a list of operations; `below` is the address that their slugs follow."""
-    slug = getattr(current, "slug", "")
+    """The entries of a list of operations; `below` is the address that their slugs follow, `current` the slug of this page's."""
     links = (
         (
             below,
             each.slug,
-            SafeString(' aria-current="page"') if each.slug == slug else "",
+            SafeString(' aria-current="page"') if each.slug == current else "",
             verb(each.method),
             " old" if each.deprecated else "",
             each.title,

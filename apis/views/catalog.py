@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from apis import answers, evidence, facets, permissions
+from apis.cards import card_of
 from apis.filters import SORT_LABELS, VIEWS, CatalogQuery
 from apis.models import Api, ApiVersion
 from portal.accounts import visits
@@ -30,15 +31,14 @@ def catalog(request: HttpRequest) -> HttpResponse:
     page = page_of(request, Cards(answer, request.user), known=counts.found)
     last_visit = visits.last_visit(request.user)
     marks = evidence.Marks(answer.match.meant) if answer.match else None
+    found = evidence.of(page.object_list, marks) if marks else {}
     context = {
         "query": query,
         "alike": bool(answer.match and answer.match.alike),
         "counts": counts,
-        "last_visit": last_visit,
         "since": (query.changed_since or last_visit).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "changed": answer.changed(query.changed_since or last_visit),
-        "marks": marks,
-        "evidence": evidence.of(page.object_list, marks) if marks else {},
+        "cards": [card_of(api, last_visit, marks, found.get(api.pk)) for api in page.object_list],
         "chips": list(chips(counts, query)),
         "sorts": sorts(query),
         "filtered": bool(query.chosen or query.text or query.changed_since),
@@ -54,7 +54,10 @@ def catalog(request: HttpRequest) -> HttpResponse:
 
 
 class Cards(Sequence[Api]):
-    """The APIs found, to be cut into pages. One page costs two statements: APIs with version and team, and the plans."""
+    """The APIs found, to be cut into pages. One page costs two statements, APIs with version and team, and the plans.
+
+    What was read for one page serves everybody who may see the same of the catalog, until something in it changes.
+    """
 
     def __init__(self, answer: answers.Answer, user: Viewer) -> None:
         self._answer = answer
@@ -70,7 +73,11 @@ class Cards(Sequence[Api]):
     def __getitem__(self, at: int | slice) -> Api | list[Api]:
         if isinstance(at, int):
             return self[at : at + 1][0]
-        return load(self._answer.pks(at.start or 0, min(at.stop, len(self))), self._user)
+        answer = self._answer
+        pks = answer.pks(at.start or 0, min(at.stop, len(self)))
+        with answer.index.lock:
+            about = ("page", tuple(pks), permissions.sight(self._user))
+            return answer.index.remembered(about, lambda: load(pks, self._user))
 
 
 def load(pks: list[int], user: Viewer) -> list[Api]:

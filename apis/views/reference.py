@@ -17,11 +17,13 @@ from apis.models import (
     Operation,
 )
 from apis.reference import lists, memory, parts, snippets
-from apis.views.versions import OPERATIONS_A_PAGE, Shown, context_of, load, operations_like
+from apis.views.versions import OPERATIONS_A_PAGE, Shown, context_of, load, look_at, operations_like
 from portal.htmx import wants_part
 from portal.listing import page_of, pager
 
 SCHEMAS_SHOWN = 200
+# What htmx puts in the place of which element.
+PARTS = {"div#snippet": "snippet", "div#operation": "operation"}
 # The language of the snippets that a reader chose last; nothing personal, so it needs no consent.
 LANGUAGE_COOKIE = "snippets"
 COOKIE_SECONDS = 365 * 86_400
@@ -76,8 +78,8 @@ def operation(request: HttpRequest, slug: str, version: str, operation: str) -> 
     """One operation."""
     context = operation_context(request, *documented_operation(request, slug, version, operation))
     if wants_part(request):
-        part = "snippet" if request.htmx.target == "div#snippet" else "reference"  # type: ignore[attr-defined]
-        response = render(request, f"apis/operation.html#{part}", context)
+        part = PARTS.get(request.htmx.target, "reference")  # type: ignore[attr-defined]
+        response = render(request, f"apis/operation.html#{part}", context | {"part": part})
     else:
         response = render(request, "apis/operation.html", context)
     if request.GET.get("language") in snippets.WRITERS:
@@ -91,7 +93,7 @@ def documented_operation(
     request: HttpRequest, slug: str, version: str, operation: str
 ) -> tuple[Shown, Document, DescribedOperation]:
     """The operation with its version. Raises Http404 for what this person may not see."""
-    shown = load(request, slug, version)
+    shown = look_at(request, slug, version)
     row = memory.operation(shown.document, operation) if shown.document else None
     if shown.document is None or row is None:
         raise Http404

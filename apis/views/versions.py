@@ -1,6 +1,7 @@
 """The page of an API: one version of it, in tabs that have an address each."""
 
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import Q
@@ -13,6 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 from apis import downloads, permissions, provenance, states
 from apis.docs.pages import pages_of
 from apis.first_call import AUTH_LABELS, auth_choices, first_call
+from apis.index import current
 from apis.models import Api, ApiVersion, DocsPage, Document, Operation, Plan, SyncProblem
 from apis.steps import steps_from
 from portal import markdown
@@ -37,8 +39,32 @@ class Shown:
 
 def load(request: HttpRequest, slug: str, version: str | None) -> Shown:
     """The version named, or the one the catalog shows. Raises Http404 for what this person may not see."""
-    api = get_object_or_404(Api.objects.visible_to(request.user).select_related("team"), slug=slug)
-    versions = _versions(api, request.user)
+    return _shown(_row(slug, version, request.user))
+
+
+def look_at(request: HttpRequest, slug: str, version: str | None) -> Shown:
+    """The same, for pages that only show it: what was read for one reader serves all who see as much, until it changes."""
+    index = current()
+    about = ("version", slug, version, permissions.sight(request.user))
+    with index.lock:
+        row = index.remembered(about, lambda: _row(slug, version, request.user))
+    # A copy, for what is read later is kept in it: a text of 10 MB, say.
+    shown = copy(row.version)
+    if shown.document is not None:
+        shown.document = copy(shown.document)
+    return _shown(replace(row, version=shown))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    version: ApiVersion
+    versions: list[ApiVersion]
+    plans: list[Plan]
+
+
+def _row(slug: str, version: str | None, user: Viewer) -> _Row:
+    api = get_object_or_404(Api.objects.visible_to(user).select_related("team"), slug=slug)
+    versions = _versions(api, user)
     wanted = (
         [v for v in versions if v.version == version]
         if version is not None
@@ -48,9 +74,13 @@ def load(request: HttpRequest, slug: str, version: str | None) -> Shown:
         raise Http404
     for each in versions:
         each.api = api
-    shown = wanted[0]
-    plans = [plan for plan in shown.plans.all() if plan.withdrawn_at is None]
-    return Shown(api, shown, versions, shown.document, plans, pages_of(shown))
+    plans = [plan for plan in wanted[0].plans.all() if plan.withdrawn_at is None]
+    return _Row(wanted[0], versions, plans)
+
+
+def _shown(row: _Row) -> Shown:
+    version = row.version
+    return Shown(version.api, version, row.versions, version.document, row.plans, pages_of(version))
 
 
 def _versions(api: Api, user: Viewer) -> list[ApiVersion]:
@@ -91,7 +121,7 @@ def context_of(request: HttpRequest, shown: Shown, tab: str) -> dict[str, Any]:
 @require_safe
 @vary_on_headers("HX-Request")
 def overview(request: HttpRequest, slug: str, version: str | None = None) -> HttpResponse:
-    shown = load(request, slug, version)
+    shown = look_at(request, slug, version)
     context = context_of(request, shown, "overview") | {
         "call": first_call(
             shown.version, environment=request.GET.get("environment", ""), auth=request.GET.get("auth", "")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from django import template
 from django.utils.safestring import SafeString
 
-from apis.models import Api, ApiVersion
+from apis.models import Api
 from gateway.models import VersionHealth
 from portal.templatetags.portico import health, when
 
@@ -19,9 +19,9 @@ def health_among(apis: Iterable[Api]) -> dict[int, VersionHealth]:
 
 
 @register.simple_tag
-def live_health(found: Mapping[int, VersionHealth], version: ApiVersion) -> SafeString:
+def live_health(found: Mapping[int, VersionHealth], version_pk: int) -> SafeString:
     """Whether it answers, and when that was seen."""
-    seen = found.get(version.pk)
+    seen = found.get(version_pk)
     if seen is None:
         return health("idle", "Not probed")
     return health(

@@ -5,13 +5,14 @@ from typing import Any
 from django import template
 
 from gateway.tryit.panel import NOT_TRIED, panel_of
+from subscriptions.templatetags.subscribed import own_of
 
 register = template.Library()
 
 
 @register.inclusion_tag("gateway/_try.html", takes_context=True)
 def try_panel(context: template.Context) -> dict[str, Any]:
-    """For the page's `operation`, with what was `tried` where the page answers that. One query, signed in."""
+    """For the page's `operation`, with what was `tried` where the page answers that. One query, signed in and subscribed."""
     request, version, operation = context["request"], context["version"], context["operation"]
     shown = {name: context[name] for name in ("request", "api", "version", "operation")}
     panel = panel_of(
@@ -21,5 +22,6 @@ def try_panel(context: template.Context) -> dict[str, Any]:
         by=request.user,
         environment=request.GET.get("environment", ""),
         tried=context.get("tried") or NOT_TRIED,
+        subscribed=bool(own_of(request, version.api)),
     )
     return shown | panel | {"csrf_token": context.get("csrf_token")}

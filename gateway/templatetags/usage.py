@@ -1,10 +1,8 @@
 """Usage on the pages of lower apps, and how its numbers read."""
 
-import datetime as dt
 from typing import Any
 
 from django import template
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -14,10 +12,9 @@ from gateway.usage import charts
 from gateway.usage.health import Record, backend_health, record_of
 from gateway.usage.quotas import Standing, standings
 from gateway.usage.reports import title_of
-from gateway.usage.subscribed import Lately, Row, by_urgency, lately, rows_of
+from gateway.usage.subscribed import LINE_FIELDS, Lately, by_urgency, lately, rows_of, short_moment
 from portal.accounts.roles import Permission, can
 from portal.listing import page_of, pager
-from portal.zones import zone_name
 from subscriptions.models import Application, Subscription
 
 register = template.Library()
@@ -55,9 +52,8 @@ def still_calling(context: template.Context, version: ApiVersion) -> dict[str, A
 def subscriptions_of(context: template.Context, application: Application) -> dict[str, Any]:
     """Every subscription of an application, the most urgent first, in pages of their own."""
     request = context["request"]
-    rows = application.subscriptions.select_related(
-        "application", "api__current_version", "plan", "requested_plan"
-    )
+    related = ("application", "api__current_version", "plan", "requested_plan")
+    rows = application.subscriptions.select_related(*related).only(*LINE_FIELDS)
     page = page_of(request, by_urgency(rows), name="subscriptions")
     page.object_list = list(page.object_list)
     return {
@@ -84,21 +80,7 @@ def calls_lately(application: Application) -> Lately:
     return lately(application)
 
 
-@register.simple_tag
-def spark(row: Row) -> SafeString:
-    """The calls of the last day of a subscription as a small line; a dash where there were none."""
-    total = sum(row.calls)
-    if not total:
-        return format_html('<span class="t3">{}</span>', "—")
-    return charts.spark(row.calls, f"{row.subscription.api.name}: {total:,} calls in the last 24 hours")
-
-
-@register.filter
-def short_moment(moment: dt.datetime) -> str:
-    """`00:00 CET` of today or tomorrow, `1 Dec` of any other day, in the person's zone."""
-    here = timezone.localtime(moment)
-    near = moment - timezone.now() < dt.timedelta(hours=24)
-    return f"{here:%H:%M} {zone_name(here)}" if near else f"{here:%-d %b}"
+register.filter(short_moment)
 
 
 @register.simple_tag

@@ -41,13 +41,17 @@ def panel_of(
     by: Viewer,
     environment: str,
     tried: Tried,
+    subscribed: bool = True,
 ) -> dict[str, Any]:
-    """The context of gateway/_try.html; without `shape` where there is nothing to call."""
+    """The context of gateway/_try.html; without `shape` where there is nothing to call.
+
+    `subscribed`: whether some application of the person's may be; where it is known that none is, nothing is asked.
+    """
     shape = shape_of(document, operation)
     if shape is None or not version.base_urls:
         return {"shape": None}
     given = tried.given
-    subscriptions = proof.granted(version, by) if by.is_authenticated else []
+    subscriptions = proof.granted(version, by) if subscribed and by.is_authenticated else []
     choices = proof.choices(version, subscriptions)
     return {
         "shape": shape,

@@ -3,24 +3,65 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db.models import Case, F, FloatField, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from gateway.models import CallSeries, HourCalls, QuotaUse, Receipt, ReceiptStatus
+from portal.zones import zone_name
 from subscriptions.models import Application, Subscription, SubscriptionStatus
 
+from . import charts
 from .quotas import NEARLY, Standing, standings
 from .ranges import RANGES
 from .reports import named
 
 _WAITING = (SubscriptionStatus.PENDING, SubscriptionStatus.CHANGE_PENDING)
+# The urgency of what is over.
+OVER = 4
+# What a line is made of: of twenty versions everything else, eight JSON documents each, takes longer than the lines.
+LINE_FIELDS = (
+    *("public_id", "status", "application__name", "api__slug", "api__name"),
+    *(f"api__current_version__{name}" for name in ("version", "status", "sunset_on")),
+    *(f"plan__{name}" for name in ("name", "rate_requests", "rate_seconds")),
+    *(f"plan__{name}" for name in ("quota_requests", "quota_period", "time_zone")),
+    "requested_plan__name",
+)
+_NO_CALLS = format_html('<span class="t3">{}</span>', "—")
 _ENFORCEMENT = {
     ReceiptStatus.COMPLETE: ("ok", "Enforced", "ok"),
     ReceiptStatus.RUNNING: ("info", "On its way", "clock"),
     ReceiptStatus.STUCK: ("bad", "Stuck", "bad"),
 }
+
+
+class Line(NamedTuple):
+    """A subscription as a list shows it: plain values, so that its row is drawn once (portal.kept)."""
+
+    address: str
+    api: str
+    api_address: str
+    application: str
+    version: str
+    plan: str
+    rate_text: str
+    quota_text: str
+    requested_plan: str
+    spark: SafeString
+    quota: int
+    period: str
+    used: int
+    remaining: int
+    until: str
+    used_up: bool
+    look: tuple[str, str, str] | None
+    status: str
+    status_name: str
+    over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +92,49 @@ class Row:
             return _ENFORCEMENT.get(ReceiptStatus(self.receipt.status))
         return None
 
+    @property
+    def line(self) -> Line:
+        """How a list shows it."""
+        row, standing = self.subscription, self.standing
+        version = row.api.current_version
+        return Line(
+            address=row.get_absolute_url(),
+            api=row.api.name,
+            api_address=row.api.get_absolute_url(),
+            application=row.application.name,
+            version=version.version if version else "",
+            plan=row.plan.name,
+            rate_text=row.plan.rate_text,
+            quota_text=row.plan.quota_text,
+            requested_plan=str(row.requested_plan or ""),
+            spark=self.spark,
+            quota=standing.quota.requests if standing else 0,
+            period=standing.quota.period if standing else "",
+            used=standing.used if standing else 0,
+            remaining=standing.remaining if standing else 0,
+            until=short_moment(standing.ends_at) if standing and self.used_up else "",
+            used_up=self.used_up,
+            look=self.look,
+            status=row.status,
+            status_name=row.get_status_display(),
+            over=getattr(row, "urgency", None) == OVER,
+        )
+
+    @property
+    def spark(self) -> SafeString:
+        """The calls of the last day as a small line; a dash where there were none."""
+        total = sum(self.calls)
+        if not total:
+            return _NO_CALLS
+        return charts.spark(self.calls, f"{self.subscription.api.name}: {total:,} calls in the last 24 hours")
+
+
+def short_moment(moment: dt.datetime) -> str:
+    """`00:00 CET` of today or tomorrow, `1 Dec` of any other day, in the person's zone."""
+    here = timezone.localtime(moment)
+    near = moment - timezone.now() < dt.timedelta(hours=24)
+    return f"{here:%H:%M} {zone_name(here)}" if near else f"{here:%-d %b}"
+
 
 def by_urgency(rows: QuerySet[Subscription]) -> QuerySet[Subscription]:
     """First what refuses calls, then what soon will, then what waits; what is over comes last."""
@@ -71,7 +155,7 @@ def by_urgency(rows: QuerySet[Subscription]) -> QuerySet[Subscription]:
         When(status__in=Subscription.ENFORCED, share__gte=1, then=0),
         When(status__in=Subscription.ENFORCED, share__gte=NEARLY, then=1),
         When(status__in=Subscription.ENFORCED, then=3),
-        default=4,
+        default=OVER,
         output_field=IntegerField(),
     )
     return rows.annotate(urgency=urgency).order_by(

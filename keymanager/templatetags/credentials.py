@@ -7,15 +7,18 @@ from datetime import timedelta
 from typing import Any
 
 from django import template
-from django.db.models import F
+from django.db.models import F, Prefetch
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from apis.models import Api
 from keymanager.forms import OVERLAP_HELP, TokenForm
 from keymanager.models import Credential, CredentialKind, CredentialStatus, TrustedIssuer
+from keymanager.rows import row_of
 from portal.accounts.roles import Permission, can
 from portal.listing import page_of, pager
+from portal.templatetags.allowed import refusal
 from portal.templatetags.portico import ago, pill
 from subscriptions.models import Application
 
@@ -31,20 +34,23 @@ _JSON = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)|("(?:[^"\\]|\\.)*")|([-\w.]+)|([{
 def credentials_of(context: template.Context, application: Application) -> dict[str, Any]:
     """The section with every credential of the application, in pages of its own: live ones first, then the newest."""
     request = context["request"]
-    rows = application.credentials.select_related("issuer").prefetch_related("allowed_apis")
+    names = Prefetch("allowed_apis", Api.objects.only("name"))
+    rows = application.credentials.select_related("issuer").prefetch_related(names)
     page = page_of(
         request,
         rows.order_by(F("revoked_at").desc(nulls_first=True), "-created_at", "-id"),
         name="credentials",
     )
-    usable = application.credentials.usable()
-    ending = usable.filter(expires_at__lt=timezone.now() + SOON).order_by("expires_at", "pk")
+    usable = list(application.credentials.usable().order_by(F("expires_at").asc(nulls_last=True), "pk"))
+    soon = timezone.now() + SOON
+    ending = [row for row in usable if row.expires_at and row.expires_at < soon]
     return {
         "request": request,
         "application": application,
-        "credentials": page.object_list,
+        "rows": [row_of(credential, credential_pill(credential)) for credential in page.object_list],
+        "why": refusal(context, Permission.MANAGE_CREDENTIALS, application.team),
         "expiring": [row for row in ending[:SHOWN] if row.rotatable],
-        "has_clients": usable.exclude(kind=CredentialKind.API_KEY).exists(),
+        "has_clients": any(row.kind != CredentialKind.API_KEY for row in usable),
         "may_manage": can(request.user, Permission.MANAGE_CREDENTIALS, application.team),
         "outside": TrustedIssuer.objects.in_force().exists(),
         **pager(page, "credentials"),

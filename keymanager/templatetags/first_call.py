@@ -8,6 +8,7 @@ from apis.first_call import FirstCall
 from apis.models import Api
 from keymanager.models import Credential, CredentialKind
 from subscriptions.models import SubscriptionStatus
+from subscriptions.templatetags.subscribed import own_of
 
 register = template.Library()
 SHOWN = 20
@@ -24,6 +25,8 @@ class OwnClients:
 @register.simple_tag(takes_context=True)
 def own_clients(context: template.Context, api: Api, environment: str) -> OwnClients:
     request = context["request"]
+    if not own_of(request, api):
+        return OwnClients([], "")
     subscribed = api.subscriptions.filter(
         status__in=[SubscriptionStatus.ACTIVE, SubscriptionStatus.CHANGE_PENDING]
     )

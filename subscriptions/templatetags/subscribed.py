@@ -1,6 +1,7 @@
 """What an API's page and the catalog show of subscriptions."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django import template
 
@@ -14,16 +15,26 @@ SHOWN = 10
 @register.simple_tag(takes_context=True)
 def my_subscriptions(context: template.Context, api: Api) -> list[Subscription]:
     """The live subscriptions of the reader's applications to this API, newest first."""
-    mine = Application.objects.visible_to(context["request"].user)
-    live = Subscription.objects.live().filter(api=api, application__in=mine)
-    return list(live.select_related("application", "plan")[:SHOWN])
+    return own_of(context["request"], api)
+
+
+def own_of(request: Any, api: Api) -> list[Subscription]:
+    """The same, asked once for each request: where there is none, other parts of the page need not ask at all."""
+    if not request.user.is_authenticated:
+        return []
+    if not hasattr(request, "own_subscriptions"):
+        mine = Application.objects.visible_to(request.user)
+        live = Subscription.objects.live().filter(api=api, application__in=mine)
+        request.own_subscriptions = list(live.select_related("application", "plan")[:SHOWN])
+    found: list[Subscription] = request.own_subscriptions
+    return found
 
 
 @register.simple_tag(takes_context=True)
 def my_plans(context: template.Context, api: Api) -> list[Plan]:
     """The plans under which the reader's applications may call this API now, the smallest first."""
     user = context["request"].user
-    if not user.is_authenticated:
+    if not user.is_authenticated or not own_of(context["request"], api):
         return []
     mine = Application.objects.visible_to(user)
     live = Subscription.objects.live().filter(
