@@ -103,6 +103,7 @@ def test_groups_find_what_the_list_finds(running: RunningEnvoy) -> None:
             ("PUT", {}),
             ("OPTIONS", {}),
             ("OPTIONS", preflight),
+            ("OPTIONS", {**preflight, "access-control-request-method": "\xff"}),
         )
     ]
     seen: dict[str, list[str]] = {}

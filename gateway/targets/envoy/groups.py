@@ -46,7 +46,7 @@ def _of_method(method: str, routes: list[Route], otherwise: Route) -> dict[str, 
     tree = _tree(plain, otherwise)
     if len(plain) == len(routes):
         return tree
-    asked = {"predicate": _single(_PREFLIGHT, ".*"), "on_match": _tree(routes, otherwise)}
+    asked = {"predicate": _single(_PREFLIGHT, r"\C*"), "on_match": _tree(routes, otherwise)}
     return {"matcher": {"matcher_list": {"matchers": [asked]}, "on_no_match": tree}}
 
 
