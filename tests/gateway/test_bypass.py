@@ -84,6 +84,7 @@ GUESSES = (
     [("x-portico-probe", f'"{PROBE_SECRET}"')],
     [("x-portico-probe", PROBE_SECRET), ("x-portico-probe", PROBE_SECRET)],
     [("x-portico-probe", "1"), ("x-portico-probe", PROBE_SECRET)],
+    [("x-portico-probe", "\xff")],
     [("x_portico_probe", PROBE_SECRET)],
     [("x-portal-probe", "1")],
 )
@@ -136,6 +137,7 @@ def test_probe_with_the_secret_reaches_no_backend(envoy: Gateway) -> None:
         ([("apikey", KEY)], 401, "not_authenticated"),
         ([("x-api-key", ""), ("authorization", "Bearer {token}")], 401, "key_unknown"),
         ([("x-api-key", "wrong"), ("authorization", "Bearer {token}")], 401, "key_unknown"),
+        ([("x-api-key", "\xff\xfe"), ("authorization", "Bearer {token}")], 401, "key_unknown"),
         ([("x-api-key", KEY), ("authorization", "Bearer x")], 200, None),
         ([("x-api-key", KEY), ("connection", "x-portal-app, x-portal-client")], 200, None),
         ([("authorization", "Bearer " + "a" * 50_000)], 401, "token_invalid"),

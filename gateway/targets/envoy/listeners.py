@@ -7,6 +7,7 @@ rate buckets; what changes comes by the route (RDS) and filter (ECDS) resources 
 from pathlib import Path
 from typing import Any
 
+from gateway.targets.envoy.groups import header_input
 from gateway.targets.envoy.options import EnvoyOptions
 from gateway.targets.envoy.replies import BAD_PATH, REASON_HEADER, TYPE, local_reply_config
 
@@ -16,11 +17,11 @@ RBAC = _HTTP + "rbac.v3.RBAC"
 JWT = _HTTP + "jwt_authn.v3.JwtAuthentication"
 RATE_LIMIT = _HTTP + "local_ratelimit.v3.LocalRateLimit"
 HEADER_MUTATION = _HTTP + "header_mutation.v3.HeaderMutation"
+_SKIP = TYPE + "envoy.extensions.filters.common.matcher.action.v3.SkipFilter"
+_UNLESS = TYPE + "envoy.extensions.common.matching.v3.ExtensionWithMatcher"
 _LUA = Path(__file__).parent / "lua"
 _RBAC_METADATA = "envoy.filters.http.rbac"
 _JWT_METADATA = "envoy.filters.http.jwt_authn"
-# What the map of outside clients is looked up by; "|" where the call has no outside token.
-_OUTSIDE = "%REQ(X-PORTAL-ISSUER)%|%REQ(X-PORTAL-OUTCLIENT)%"
 _RECENT = f"%DYNAMIC_METADATA({_RBAC_METADATA}:recent_enforced_effective_policy_id)%"
 
 # The filters that ask for a credential; public operations and the answer 404 go without them. Of a public call, too, the
@@ -30,7 +31,6 @@ CREDENTIAL_FILTERS = (
     "identity",
     "jwt",
     "resource",
-    "outside",
     "clients",
     "client",
     "deny",
@@ -39,6 +39,9 @@ CREDENTIAL_FILTERS = (
     "subs",
     "ratelimit",
 )
+
+# What a call without an API key has in place of the key's hash.
+NO_KEY = "-"
 
 # The plan that the map of recent changes names, for the large map behind it.
 RECENT_PLAN = "x-portal-plan"
@@ -75,7 +78,6 @@ _INTERNAL = (
     "x-portal-keyapp",
     "x-portal-issuer",
     "x-portal-outclient",
-    "x-portal-outside",
     "x-portal-iat",
     "x-portal-limits",
     "x-portal-address",
@@ -190,15 +192,14 @@ def _chain(options: EnvoyOptions, environment: str) -> list[dict[str, Any]]:
     return [
         _hidden_dots(),
         {"name": "cors", "typed_config": {"@type": _HTTP + "cors.v3.Cors"}},
-        _lua("credential", options),
+        _unless(_none_of("x-api-key", "x-portico-probe"), _lua("credential", options)),
         ecds("keys", f"keys.{environment}.pb", RBAC),
-        _lua("identity", options),
+        _unless(_is("x-portal-keyhash", NO_KEY), _lua("identity", options)),
         {"name": "access", "typed_config": {"@type": RBAC}},
         ecds("jwt", f"jwt.{environment}.json", JWT),
         _resource(),
-        _mutation("outside", [set_header("x-portal-outside", _OUTSIDE)]),
         ecds("clients", f"clients.{environment}.pb", RBAC),
-        _lua("client", options),
+        _unless(_none_of("x-portal-issuer"), _lua("client", options)),
         _mutation("subscription", _subscription_key()),
         ecds("deny", "deny.json", RBAC),
         ecds("limits", "limits.json", RBAC),
@@ -216,6 +217,7 @@ def _chain(options: EnvoyOptions, environment: str) -> list[dict[str, Any]]:
 def _sanitize() -> dict[str, Any]:
     """Before any filter, because a refused upgrade is answered and logged without them."""
     mutations = [*map(_remove_all, _KEPT_PREFIXES), *({"remove": name} for name in _OVERRIDES)]
+    mutations.append(set_header("x-portal-keyhash", NO_KEY))
     kind = TYPE + "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
     return {"name": "sanitize", "typed_config": {"@type": kind, "mutations": mutations}}
 
@@ -289,8 +291,32 @@ def _lua(name: str, options: EnvoyOptions) -> dict[str, Any]:
         "@type": _HTTP + "lua.v3.Lua",
         "stat_prefix": name,
         "default_source_code": {"inline_string": source},
+        # None of them touches what routes are found by.
+        "clear_route_cache": False,
     }
     return {"name": name, "typed_config": config}
+
+
+def _unless(matcher: dict[str, Any], extension: dict[str, Any]) -> dict[str, Any]:
+    """The filter, left out of a call that the matcher matches: a script costs every call that runs it."""
+    config = {"@type": _UNLESS, "extension_config": extension, "xds_matcher": matcher}
+    return {"name": extension["name"], "typed_config": config}
+
+
+def _skipped() -> dict[str, Any]:
+    return {"action": {"name": "skip", "typed_config": {"@type": _SKIP}}}
+
+
+def _is(header: str, value: str) -> dict[str, Any]:
+    return {"matcher_tree": {"input": header_input(header), "exact_match_map": {"map": {value: _skipped()}}}}
+
+
+def _none_of(*headers: str) -> dict[str, Any]:
+    """Whatever a header's value is, an empty one and any bytes too, it is there."""
+    anything = {"value_match": {"safe_regex": {"google_re2": {}, "regex": r"\C*"}}}
+    there = [{"single_predicate": {"input": header_input(name), **anything}} for name in headers]
+    one = {"or_matcher": {"predicate": there}} if len(there) > 1 else there[0]
+    return {"matcher_list": {"matchers": [{"predicate": {"not_matcher": one}, "on_match": _skipped()}]}}
 
 
 def set_header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> dict[str, Any]:

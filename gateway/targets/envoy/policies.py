@@ -19,9 +19,9 @@ from gateway.snapshot import (
     Snapshot,
 )
 from gateway.targets.envoy.groups import header_input
-from gateway.targets.envoy.listeners import JWT, RATE_LIMIT, RBAC, RECENT_PLAN
+from gateway.targets.envoy.listeners import JWT, NO_KEY, RATE_LIMIT, RBAC, RECENT_PLAN
 from gateway.targets.envoy.replies import TYPE
-from gateway.targets.envoy.wire import Ahead, rbac_map
+from gateway.targets.envoy.wire import Ahead, rbac_map, rbac_map_of_two
 
 # Envoy refuses an empty map; no request can carry this value, because Lua and the filters write "-" for "none".
 _NOBODY = "(nobody)"
@@ -39,13 +39,13 @@ _MAX_BUCKETS = 1_000_000
 
 
 def keys_resource(state: EnvironmentState) -> bytes:
-    """Key hash -> "credential.application[.limits]", or that it expired; "-" is what Lua writes when no key was sent."""
+    """Key hash -> "credential.application[.limits]", or that it expired; NO_KEY where none was sent."""
     identities = {digest: _identity(who) for digest, who in state.keys.items()}
     return rbac_map(
         "keys",
         stat_prefix="key_",
         header="x-portal-keyhash",
-        allowed={"-": "-", **identities},
+        allowed={NO_KEY: "-", **identities},
         denied=dict.fromkeys(sorted(state.expired_keys), Reason.KEY_EXPIRED),
         otherwise=Reason.KEY_UNKNOWN,
     )
@@ -114,21 +114,18 @@ def _within(limits: KeyLimits) -> dict[str, Any]:
 
 
 def clients_resource(state: EnvironmentState) -> bytes:
-    """ "issuer|client" of a verified outside token -> "credential.application"; "|" is what every other call has.
-
-    No issuer's URL holds a bar, so the first one ends it.
-    """
-    identities = {
-        f"{issuer.url}|{client}": f"{who.credential}.{who.application}"
-        for issuer in state.outside
-        for client, who in issuer.clients.items()
-    }
-    return rbac_map(
+    """Issuer and client of a verified outside token -> "credential.application"; every other call names no issuer."""
+    return rbac_map_of_two(
         "clients",
         stat_prefix="client_",
-        header="x-portal-outside",
-        allowed={"|": "-", **identities},
-        denied={},
+        headers=("x-portal-issuer", "x-portal-outclient"),
+        allowed={
+            issuer.url: {
+                client: f"{who.credential}.{who.application}" for client, who in issuer.clients.items()
+            }
+            for issuer in state.outside
+        },
+        absent="-",
         otherwise=Reason.CLIENT_UNKNOWN,
     )
 

@@ -56,8 +56,11 @@ def _on_match(policy: str, *, deny: bool) -> bytes:
 def _matcher(header: str, entries: Iterable[tuple[str, bytes]], otherwise: bytes) -> bytes:
     """xds.type.matcher.v3.Matcher: one hash map looked up by a request header."""
     match_map = b"".join(_field(1, _field(1, key) + _field(2, action)) for key, action in entries)
-    tree = _field(1, _extension("h", _HEADER_INPUT, _field(1, header))) + _field(2, match_map)
-    return _field(2, tree) + _field(3, otherwise)
+    return _field(2, _field(1, _input(header)) + _field(2, match_map)) + _field(3, otherwise)
+
+
+def _input(header: str) -> bytes:
+    return _extension("h", _HEADER_INPUT, _field(1, header))
 
 
 def rbac_map(
@@ -76,14 +79,51 @@ def rbac_map(
     metadata as `<stat_prefix>enforced_effective_policy_id`; a value in neither is denied under the name `otherwise`.
     Numbers: envoy/extensions/filters/http/rbac/v3/rbac.proto, envoy/service/discovery/v3/discovery.proto.
     """
-    names = {*allowed.values(), *(ahead.names if ahead else ())}
-    allow_actions = {name: _on_match(name, deny=False) for name in names}
+    matcher = _lookup(header, allowed, denied, otherwise)
+    if ahead:
+        first = [(ahead.unknown, _field(1, matcher))]
+        first += [(name, _on_match(name, deny=False)) for name in ahead.names]
+        matcher = _matcher(ahead.header, first, _on_match(otherwise, deny=True))
+    return _rbac(resource, stat_prefix, matcher)
+
+
+def rbac_map_of_two(
+    resource: str,
+    *,
+    stat_prefix: str,
+    headers: tuple[str, str],
+    allowed: Mapping[str, Mapping[str, str]],
+    absent: str,
+    otherwise: str,
+) -> bytes:
+    """The same for a map that is looked up by one header and then by another.
+
+    A call that has not the first header is allowed under the name `absent`.
+    """
+    first, second = headers
+    entries = [
+        (key, _field(1, _lookup(second, names, {}, otherwise))) for key, names in allowed.items() if names
+    ]
+    deny = _on_match(otherwise, deny=True)
+    known = _field(1, _matcher(first, entries, deny)) if entries else deny
+    return _rbac(resource, stat_prefix, _where_present(first, known, _on_match(absent, deny=False)))
+
+
+def _lookup(header: str, allowed: Mapping[str, str], denied: Mapping[str, str], otherwise: str) -> bytes:
+    allow_actions = {name: _on_match(name, deny=False) for name in {*allowed.values()}}
     deny_actions = {name: _on_match(name, deny=True) for name in {otherwise, *denied.values()}}
     entries = [(key, allow_actions[name]) for key, name in allowed.items()]
     entries += [(key, deny_actions[name]) for key, name in denied.items()]
-    matcher = _matcher(header, entries, deny_actions[otherwise])
-    if ahead:
-        first = [(ahead.unknown, _field(1, matcher)), *((name, allow_actions[name]) for name in ahead.names)]
-        matcher = _matcher(ahead.header, first, deny_actions[otherwise])
+    return _matcher(header, entries, deny_actions[otherwise])
+
+
+def _where_present(header: str, then: bytes, otherwise: bytes) -> bytes:
+    """xds.type.matcher.v3.Matcher: `then` for a call that has the header, whatever bytes are in it."""
+    anything = _field(5, _field(1, b"") + _field(2, r"\C*"))
+    predicate = _field(1, _field(1, _input(header)) + _field(2, anything))
+    return _field(1, _field(1, _field(1, predicate) + _field(2, then))) + _field(3, otherwise)
+
+
+def _rbac(resource: str, stat_prefix: str, matcher: bytes) -> bytes:
     rbac = _field(4, matcher) + _field(6, stat_prefix)
     return _field(2, _any(_EXTENSION, _extension(resource, _RBAC, rbac)))

@@ -1,8 +1,7 @@
--- The `clients` map named the client of an outside token "credential.application"; tell the later filters.
--- What the token itself says about either is never read.
+-- For calls with a token of an outside issuer: the `clients` map named its client "credential.application"; tell the
+-- later filters. What the token itself says about either is never read.
 function envoy_on_request(handle)
   local headers = handle:headers()
-  if headers:get("x-portal-outside") == "|" then return end
   local found = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.rbac")
   local name = found and found["client_enforced_effective_policy_id"]
   local credential, application = (name or ""):match("^([%w_-]+)%.([%w_-]+)$")

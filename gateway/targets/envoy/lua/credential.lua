@@ -1,5 +1,5 @@
 -- First of two: turns the caller's API key into its SHA-256, which the `keys` map is looked up by.
--- PROBE_SECRET is replaced when the listener is rendered. "-" means "no key sent".
+-- PROBE_SECRET is replaced when the listener is rendered. Where no key was sent the header is there already: "-".
 local PROBE_SECRET = "@@PROBE_SECRET@@"
 local bit = require("bit")
 local band, bor, bxor, bnot = bit.band, bit.bor, bit.bxor, bit.bnot
@@ -74,5 +74,5 @@ function envoy_on_request(handle)
     headers:remove("x-api-key")
     hash = #key <= 128 and sha256(key) or "too-long"
   end
-  headers:replace("x-portal-keyhash", hash or "-")
+  if hash then headers:replace("x-portal-keyhash", hash) end
 end

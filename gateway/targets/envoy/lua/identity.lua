@@ -1,11 +1,8 @@
--- Second of two: the `keys` map named the matched key "credential.application", and ".limits" where it has any; tell
--- the later filters. The address that counts is the caller's, or the one that a probe names.
+-- Second of two, for calls with a key: the `keys` map named it "credential.application", and ".limits" where it has any;
+-- tell the later filters. The address that counts is the caller's, or the one that a probe names.
 -- A bearer token that came along with a key was never verified, so the backend must not see it.
 function envoy_on_request(handle)
   local headers = handle:headers()
-  local hash = headers:get("x-portal-keyhash")
-  headers:remove("x-portal-keyhash")
-  if hash == "-" then return end
   local found = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.rbac")
   local name = found and found["key_enforced_effective_policy_id"]
   local credential, application, limits = (name or ""):match("^([%w_-]+)%.([%w_-]+)%.?([%w_-]*)$")
