@@ -29,6 +29,8 @@ from .snapshot import Snapshot
 logger = logging.getLogger(__name__)
 
 RECONCILE_S = 60.0
+# The map of all subscriptions holds Envoy up for a second where it is large, so it waits until nobody changes anything.
+QUIET_S = 15.0
 _IDLE_S = 1.0
 # How often it is looked whether the compile beside is done.
 _GLANCE_S = 0.02
@@ -93,6 +95,8 @@ class Agent:
     # Primary key of the version that the sweep saw last.
     swept_to: int = field(default=0, init=False)
     failures: int = field(default=0, init=False)
+    # time.monotonic() of the last change of an application.
+    _heard_at: float = field(default=-math.inf, init=False)
     # Applications that have changed since the compile beside began, and whether it must be done once more.
     _since: set[str] = field(default_factory=set, init=False)
     _again: Heard = field(default_factory=Heard, init=False)
@@ -123,6 +127,8 @@ class Agent:
         """Wait for a change, at most until something is due; then publish and probe."""
         heard = listener.wait(self._patience(work))
         self._since |= heard.applications
+        if heard.applications:
+            self._heard_at = time.monotonic()
         self._begin_compile(heard, work)
         if whole := work.taken():
             self._publish_whole(whole)
@@ -174,7 +180,8 @@ class Agent:
             whole = replace(whole, access=whole.access.alike(self.compiled.access))
         if self._since:
             whole = self._refreshed(whole, self._since)
-        self._publish(whole, whole=whole.reconciling or self.publisher.overflows)
+        quiet = time.monotonic() - self._heard_at > QUIET_S
+        self._publish(whole, whole=(whole.reconciling and quiet) or self.publisher.overflows)
 
     def _refreshed(self, compiled: Compiled, applications: Collection[str]) -> Compiled:
         """With these applications as they are now, and the receipts that wait for them."""

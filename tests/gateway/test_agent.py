@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apis import actions as api_actions
 from apis.models import ApiVersion, Plan
-from gateway import actions as gateway_actions, sweep
+from gateway import actions as gateway_actions, agent as agent_module, sweep
 from gateway.models import Receipt, ReceiptStatus, Revision, VersionHealth, VersionProblem
 from gateway.usage import quotas
 from subscriptions import actions
@@ -260,3 +260,22 @@ def test_used_up_quota_is_what_its_probe_must_see(
     assert sweep.sweep(running.options.probe_secret) == 0
     gateway_actions.probe_again(receipt=Receipt.objects.about(story)[0], by=boss)
     assert proven(story, "probed_again").probes[0]["answered"] == "429 quota_exceeded"
+
+
+def test_large_map_waits_until_nothing_changes(
+    agent: RunningAgent, running: RunningEnvoy, story: Subscription, boss, monkeypatch
+) -> None:
+    """Each whole compile would write it; a change that comes while Envoy reads it would wait for that."""
+    large = running.options.resources / "subs.pb"
+    before = large.read_bytes()
+    monkeypatch.setattr(agent_module, "RECONCILE_S", 0.2)
+    actions.approve(subscription=story, by=boss)
+    proven(story, "approved")
+    tell(story.api.current_version, "published")
+    proven(story.api.current_version, "published")
+    assert (call(running, story).status, large.read_bytes()) == (200, before)
+
+    monkeypatch.setattr(agent_module, "QUIET_S", 0.0)
+    tell(story.api.current_version, "published")
+    wait_until(lambda: large.read_bytes() != before)
+    assert call(running, story).status == 200
