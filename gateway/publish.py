@@ -18,7 +18,7 @@ from .snapshot import Snapshot, VersionKey, differing
 from .targets.envoy import Address, EnvoyOptions, digest, render, write_bootstrap, write_resources
 from .targets.envoy.admin import Counters, await_verdict, is_up, read_counters, stat_prefix
 from .targets.envoy.files import MAP_FILE, RECENT_FILE, Stamp, keep_room, replace_file, stamp_of
-from .targets.envoy.policies import recent_keys
+from .targets.envoy.policies import limits_of, recent_keys
 from .targets.envoy.trial import RefusedFile, find_culprits
 
 logger = logging.getLogger(__name__)
@@ -208,8 +208,9 @@ class Publisher:
             if now.keys is was.keys and now.expired_keys == was.expired_keys
         ]
         names += [f"clients.{name}.pb" for name, (now, was) in states.items() if now.outside is was.outside]
-        if snapshot.refused_until == last.refused_until and all(
-            now.keys is was.keys for now, was in states.values()
+        same_keys = all(now.keys is was.keys for now, was in states.values())
+        if snapshot.refused_until == last.refused_until and (
+            same_keys or limits_of(snapshot) == limits_of(last)
         ):
             names.append("limits.json")
         return {name: self._files[name] for name in names}

@@ -69,10 +69,7 @@ def limits_resource(snapshot: Snapshot) -> dict[str, Any]:
     The filter also notes the Retry-After of those whom `subs` then refuses for a used-up quota: the notes that a filter
     makes itself come too late for its own refusal.
     """
-    every = {
-        who.limits for state in snapshot.environments.values() for who in state.keys.values() if who.limits
-    }
-    known = {_limits_name(limits): {"matcher": _within(limits)} for limits in every}
+    known = {_limits_name(limits): {"matcher": _within(limits)} for limits in limits_of(snapshot)}
     unknown = _refusal(Reason.KEY_UNKNOWN)
     tree = {"exact_match_map": {"map": {_NOBODY: unknown, **dict(sorted(known.items()))}}}
     looked_up = {"matcher_tree": {"input": header_input("x-portal-limits"), **tree}, "on_no_match": unknown}
@@ -85,6 +82,13 @@ def limits_resource(snapshot: Snapshot) -> dict[str, Any]:
     if snapshot.refused_until:
         config |= {"shadow_rules_stat_prefix": "limits_", "shadow_matcher": _ends(snapshot.refused_until)}
     return _extension("limits", config)
+
+
+def limits_of(snapshot: Snapshot) -> set[KeyLimits]:
+    """All that keys have."""
+    return {
+        who.limits for state in snapshot.environments.values() for who in state.keys.values() if who.limits
+    }
 
 
 def _ends(until: Mapping[str, dt.datetime]) -> dict[str, Any]:
