@@ -80,6 +80,14 @@ def test_unreachable_address_is_marked_and_tried_again_at_once(running: RunningE
         server.shutdown()
 
 
+def test_few_figures_of_each_upstream_are_kept(running: RunningEnvoy) -> None:
+    """All of them of 10,000 upstreams would hold up each change for seconds. Health checks ask once a minute without the first."""
+    assert running.call("/sick/x").status == 200
+    lines = _get(running.options, "/stats?filter=^cluster\\.").decode().splitlines()
+    kept = {line.partition(": ")[0].rpartition(".")[2] for line in lines}
+    assert kept == {"upstream_cx_total", "ejections_active", "membership_healthy"}
+
+
 @pytest.mark.parametrize(
     ("check", "words"),
     [

@@ -51,7 +51,7 @@ class Verdict:
 
 def read_counters(options: EnvoyOptions) -> Counters:
     """Raises GatewayUnavailable when no Envoy answers."""
-    body = _get(options, f"/stats?format=json&filter={quote(_FILTER)}")
+    body = _get(options, f"/stats?format=json&type=Counters&filter={quote(_FILTER)}")
     stats = json.loads(body)["stats"]
     # Envoy makes its admin socket anew at every start.
     born = options.admin_socket.stat().st_ctime_ns

@@ -28,6 +28,32 @@ from gateway.targets.envoy.routes import route_resource
 # Envoy's own limit of 100 would refuse a path template of some 90 characters, and with it all routes. Ours are bounded
 # by MAX_PATH, and matched in linear time.
 _RUNTIME = {"re2.max_program_size.error_level": 20000, "re2.max_program_size.warn_level": 20000}
+# Of 10,000 upstreams Envoy would count a million things: 250 MB, and two seconds for each look at the counters, in which
+# no change is taken. These few of theirs stay, the first because the pace of health checks goes by it, the second because
+# the share of addresses left out does.
+_STATS = {
+    "stats_matcher": {
+        "inclusion_list": {
+            "patterns": [
+                *(
+                    {"prefix": name}
+                    for name in (
+                        "cluster_manager.",
+                        "extension_config_discovery.",
+                        "filesystem.",
+                        "http.",
+                        "listener",
+                        "server.",
+                    )
+                ),
+                *(
+                    {"suffix": name}
+                    for name in (".upstream_cx_total", ".ejections_active", ".membership_healthy")
+                ),
+            ]
+        }
+    }
+}
 # A file's inode, its size in bytes, and the time of its last change in nanoseconds.
 Stamp = tuple[int, int, int]
 RECENT_FILE = "recent.json"
@@ -129,6 +155,7 @@ def write_bootstrap(options: EnvoyOptions) -> None:
         "node": {"id": "portico", "cluster": "portico"},
         "admin": {"address": {"pipe": {"path": str(options.admin_socket), "mode": 0o600}}},
         "dynamic_resources": {"lds_config": lds, "cds_config": cds},
+        "stats_config": _STATS,
         "layered_runtime": {"layers": [{"name": "portico", "static_layer": _RUNTIME}]},
     }
     write_if_changed(options.bootstrap, json.dumps(bootstrap, indent=1).encode())
