@@ -31,16 +31,17 @@ def furnish(stack: Stack) -> None:
     docs = "/apis/orders/versions/v2/docs/"
     if not publisher.get(docs):
         publisher.post(docs, 201, title="Paging", text="Ask for `limit` orders and go on with `after`.")
+    number = secrets.token_hex(3)
     admin.post(
         "/issuers/",
         201,
-        name="Company login",
-        url=f"https://login-{secrets.token_hex(3)}.example",
+        name=f"Company login {number}",
+        url=f"https://login-{number}.example",
         audiences=["https://apis.example"],
         environments=["sandbox"],
         given_keys=factories.A_JWK_SET,
     )
-    name = f"Showroom {secrets.token_hex(3)}"
+    name = f"Showroom {number}"
     application = consumer.post("/applications/", 201, name=name, team="web-shop")["id"]
     for kind in ("oauth_client", "api_key"):
         consumer.post(
