@@ -4,6 +4,7 @@ They hold no data that changes in ordinary work, because a changed listener drai
 rate buckets; what changes comes by the route (RDS) and filter (ECDS) resources of `routes` and `policies`.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -228,8 +229,9 @@ def _remove_all(prefix: str) -> dict[str, Any]:
 
 def _hidden_dots() -> dict[str, Any]:
     """Refuse a path that would leave the API at a backend which takes `..;` or overlong UTF-8 for dots and slashes."""
-    paths = [{"url_path": {"path": {"contains": text, "ignore_case": True}}} for text in _HIDDEN_DOTS]
-    policy = {"permissions": paths, "principals": [{"any": True}]}
+    hidden = rf"\C*(?i:{'|'.join(map(re.escape, _HIDDEN_DOTS))})\C*"
+    path = {"url_path": {"path": {"safe_regex": {"regex": hidden}}}}
+    policy = {"permissions": [path], "principals": [{"any": True}]}
     rules = {"action": "DENY", "policies": {BAD_PATH: policy}}
     return {"name": "dots", "typed_config": {"@type": RBAC, "rules": rules}}
 
