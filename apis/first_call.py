@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, Self, TypeVar
 
@@ -71,14 +72,16 @@ def auth_choices(version: ApiVersion) -> dict[str, str]:
     return {name: AUTH_LABELS[name] for name, is_offered in offered.items() if is_offered}
 
 
-def first_call(version: ApiVersion, *, environment: str = "", auth: str = "") -> FirstCall | None:
-    """The easiest call of this version, or None where there is nothing that curl could call."""
+def first_call(
+    version: ApiVersion, stated: Sequence[Stated] | None = None, *, environment: str = "", auth: str = ""
+) -> FirstCall | None:
+    """The easiest call of this version, or None where there is nothing that curl could call. `stated`: of `stated_of`."""
     urls, choices = version.base_urls, auth_choices(version)
     if not urls or not choices or version.api.type not in {ApiType.REST, ApiType.GRAPHQL, ApiType.SOAP}:
         return None
     environment = environment if environment in urls else next(iter(urls))
     auth = auth if auth in choices else next(iter(choices))
-    operation = easiest(_operations(version))
+    operation = easiest(stated_of(version) if stated is None else stated)
     lines = [*_proof(auth, operation), _call(version, urls[environment], operation, auth)]
     fill_in = {"token": (CLIENT, SECRET), "key": (KEY,), "none": ()}[auth]
     return FirstCall(environment, auth, operation, "\n".join(lines), fill_in)
@@ -86,7 +89,7 @@ def first_call(version: ApiVersion, *, environment: str = "", auth: str = "") ->
 
 def page_of_first_call(version: ApiVersion) -> str:
     """The address at which somebody with access makes their first call: the easiest operation's page, at its panel."""
-    operation = easiest(_operations(version))
+    operation = easiest(stated_of(version))
     document = Document.objects.defer("text").filter(pk=version.document_id or 0).first()
     if operation and document:
         parts.ensure(document)
@@ -96,11 +99,12 @@ def page_of_first_call(version: ApiVersion) -> str:
     return reverse("apis:reference", args=[version.api.slug, version.version])
 
 
-def _operations(version: ApiVersion) -> list[Stated]:
+def stated_of(version: ApiVersion) -> list[Stated]:
+    """The first operations of a version, in one query."""
     return [Stated(*row) for row in version.operations.values_list(*Stated._fields)[:OPERATIONS_READ]]
 
 
-def easiest(operations: list[Op]) -> Op | None:
+def easiest(operations: Sequence[Op]) -> Op | None:
     """One that reads, needs no path parameter and no scope, if there is one."""
     return min(
         operations,

@@ -1,5 +1,6 @@
 """The page of an API: one version of it, in tabs that have an address each."""
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from apis import downloads, permissions, provenance, states
 from apis.docs.pages import pages_of
-from apis.first_call import AUTH_LABELS, auth_choices, first_call
+from apis.first_call import AUTH_LABELS, Stated, auth_choices, first_call, stated_of
 from apis.index import current
 from apis.models import Api, ApiVersion, DocsPage, Document, Operation, Plan, SyncProblem
 from apis.steps import steps_from
@@ -33,8 +34,11 @@ class Shown:
     version: ApiVersion
     versions: list[ApiVersion]
     document: Document | None
+    operation_count: int
     plans: list[Plan] = field(default_factory=list)
     docs: list[DocsPage] = field(default_factory=list)
+    # Its first operations; None where they were not read.
+    stated: Sequence[Stated] | None = None
 
 
 def load(request: HttpRequest, slug: str, version: str | None) -> Shown:
@@ -46,8 +50,13 @@ def look_at(request: HttpRequest, slug: str, version: str | None) -> Shown:
     """The same, for pages that only show it: what was read for one reader serves all who see as much, until it changes."""
     index = current()
     about = ("version", slug, version, permissions.sight(request.user))
+
+    def read() -> _Row:
+        row = _row(slug, version, request.user)
+        return replace(row, stated=stated_of(row.version))
+
     with index.lock:
-        row = index.remembered(about, lambda: _row(slug, version, request.user))
+        row = index.remembered(about, read)
     # A copy, for what is read later is kept in it: a text of 10 MB, say.
     shown = copy(row.version)
     if shown.document is not None:
@@ -59,7 +68,9 @@ def look_at(request: HttpRequest, slug: str, version: str | None) -> Shown:
 class _Row:
     version: ApiVersion
     versions: list[ApiVersion]
+    operation_count: int
     plans: list[Plan]
+    stated: Sequence[Stated] | None = None
 
 
 def _row(slug: str, version: str | None, user: Viewer) -> _Row:
@@ -75,12 +86,21 @@ def _row(slug: str, version: str | None, user: Viewer) -> _Row:
     for each in versions:
         each.api = api
     plans = [plan for plan in wanted[0].plans.all() if plan.withdrawn_at is None]
-    return _Row(wanted[0], versions, plans)
+    return _Row(wanted[0], versions, wanted[0].operations.count(), plans)
 
 
 def _shown(row: _Row) -> Shown:
     version = row.version
-    return Shown(version.api, version, row.versions, version.document, row.plans, pages_of(version))
+    return Shown(
+        version.api,
+        version,
+        row.versions,
+        version.document,
+        row.operation_count,
+        row.plans,
+        pages_of(version),
+        row.stated,
+    )
 
 
 def _versions(api: Api, user: Viewer) -> list[ApiVersion]:
@@ -103,7 +123,7 @@ def context_of(request: HttpRequest, shown: Shown, tab: str) -> dict[str, Any]:
         "pillars": pillars,
         "probe": pillars[-1],
         "verdict": states.verdict(pillars),
-        "operation_count": version.operations.count(),
+        "operation_count": shown.operation_count,
         "can_view_source": source,
         "can_publish": publisher,
         "docs": shown.docs,
@@ -124,7 +144,10 @@ def overview(request: HttpRequest, slug: str, version: str | None = None) -> Htt
     shown = look_at(request, slug, version)
     context = context_of(request, shown, "overview") | {
         "call": first_call(
-            shown.version, environment=request.GET.get("environment", ""), auth=request.GET.get("auth", "")
+            shown.version,
+            shown.stated,
+            environment=request.GET.get("environment", ""),
+            auth=request.GET.get("auth", ""),
         ),
         "auth_choices": auth_choices(shown.version),
         "auth_labels": AUTH_LABELS,
