@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from datetime import date
 
 from django.db import transaction
-from django.utils import timezone
+from django.utils import dateformat, timezone
+from django.utils.translation import gettext as _
 
 from portal.accounts.audit import record
 from portal.accounts.models import User
@@ -54,7 +55,9 @@ def deprecate(
     _check_is(version, {Publication.PUBLISHED}, "deprecated")
     if sunset_on < timezone.now().date():
         raise Invalid(
-            f"{sunset_on:%-d %B %Y} is past.", remedy="Choose today or a later day.", field="sunset_on"
+            _("{sunset_on} is past.").format(sunset_on=dateformat.format(sunset_on, "j F Y")),
+            remedy=_("Choose today or a later day."),
+            field="sunset_on",
         )
     _check_successor(version, successor)
     version.move_to(Publication.DEPRECATED)
@@ -73,8 +76,10 @@ def republish(*, version: ApiVersion, by: User | None, note: str = "") -> ApiVer
     _check_in_cluster(version)
     if by is not None and version.deprecated_in_object:
         raise Conflict(
-            f"The object {version.object_path} itself says that it is deprecated.",
-            remedy="Change the object; the catalog follows it.",
+            _("The object {object_path} itself says that it is deprecated.").format(
+                object_path=version.object_path
+            ),
+            remedy=_("Change the object; the catalog follows it."),
         )
     version.move_to(Publication.PUBLISHED)
     version.sunset_on, version.successor, version.deprecated_at = None, "", None
@@ -155,16 +160,20 @@ def _check_is(version: ApiVersion, statuses: set[Publication], participle: str) 
     """The transition table says where a status may lead; this, which of two ways there was meant."""
     if version.status not in statuses:
         raise Conflict(
-            f"{version} is {version.status}, so it cannot be {participle}.",
-            remedy="Reload the page: somebody may have changed it.",
+            _("{version} is {status}, so it cannot be {participle}.").format(
+                version=version, status=version.status, participle=participle
+            ),
+            remedy=_("Reload the page: somebody may have changed it."),
         )
 
 
 def _check_in_cluster(version: ApiVersion) -> None:
     if version.withdrawn_at is not None:
         raise Conflict(
-            f"The object of {version}, {version.object_path}, is gone from the cluster.",
-            remedy="Apply it again; it then comes back as it was.",
+            _("The object of {version}, {object_path}, is gone from the cluster.").format(
+                version=version, object_path=version.object_path
+            ),
+            remedy=_("Apply it again; it then comes back as it was."),
         )
 
 
@@ -173,8 +182,8 @@ def _check_successor(version: ApiVersion, successor: str) -> None:
         return
     if not version.api.versions.exclude(pk=version.pk).filter(version=successor).exists():
         raise Invalid(
-            f"{version.api} has no other version {successor}.",
-            remedy="Name one of its versions.",
+            _("{api} has no other version {successor}.").format(api=version.api, successor=successor),
+            remedy=_("Name one of its versions."),
             field="successor",
         )
 
@@ -183,8 +192,15 @@ def _reason(reason: str, verb: str) -> str:
     reason = reason.strip()
     if not reason:
         raise Invalid(
-            f"To {verb} it, say why.", remedy="Its team and its users read the reason.", field="reason"
+            _("To {verb} it, say why.").format(verb=verb),
+            remedy=_("Its team and its users read the reason."),
+            field="reason",
         )
     if len(reason) > LONGEST_REASON:
-        raise Invalid(f"The reason is longer than {LONGEST_REASON:,} characters.", field="reason")
+        raise Invalid(
+            _("The reason is longer than {longest_reason:,} characters.").format(
+                longest_reason=LONGEST_REASON
+            ),
+            field="reason",
+        )
     return reason

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Left
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from .catalog import INDEXED_TEXT
 from .models import Api, DocsPage, Operation
@@ -94,7 +95,7 @@ def _shown(api: Api) -> str:
 def _tag(api: Api, roots: list[str], marks: Marks) -> Evidence | None:
     pattern = _pattern(roots)
     tag = next((tag for tag in api.tags if pattern.search(tag)), None)
-    return Evidence("Tag", marks.marked(tag)) if tag else None
+    return Evidence(_("Tag"), marks.marked(tag)) if tag else None
 
 
 def _operations(apis: Sequence[Api], wanted: dict[Api, list[str]], marks: Marks) -> dict[int, Evidence]:
@@ -112,7 +113,7 @@ def _operations(apis: Sequence[Api], wanted: dict[Api, list[str]], marks: Marks)
     )
     return {
         versions[row.version_id].pk: Evidence(
-            "Operation", marks.marked(f"{row.method} {row.path} {row.summary or row.operation_id}".strip())
+            _("Operation"), marks.marked(f"{row.method} {row.path} {row.summary or row.operation_id}".strip())
         )
         for row in rows
     }
@@ -129,8 +130,8 @@ def _texts(wanted: dict[int, list[str]], marks: Marks) -> dict[int, Evidence]:
     apis = Api.objects.filter(pk__in=wanted).annotate(said=Left("description", INDEXED_TEXT))
     for pk, said, schemas in apis.values_list("pk", "said", "current_version__document__schemas"):
         pattern = _pattern(wanted[pk])
-        parts = [("Schema", name) for name in schemas or () if pattern.search(name)]
-        parts += [("Description", said), *(("Documentation", page) for page in pages.get(pk, ()))]
+        parts = [(_("Schema"), name) for name in schemas or () if pattern.search(name)]
+        parts += [(_("Description"), said), *((_("Documentation"), page) for page in pages.get(pk, ()))]
         around = ((label, marks.around(text, wanted[pk])) for label, text in parts)
         if evidence := next((Evidence(label, text) for label, text in around if text), None):
             found[pk] = evidence

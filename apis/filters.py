@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from typing import Self
 
 from django.http import QueryDict
+from django.utils.translation import gettext
 
 from portal.errors import Invalid
+from portal.lazily import gettext_lazy as _
 
 from .index import Index
 from .models import ApiType, Environment, Publication
@@ -18,7 +20,7 @@ from .models import ApiType, Environment, Publication
 LONGEST_TEXT = 200
 MOST_VALUES = 50
 VIEWS = ("cards", "list")
-SORT_LABELS = {"name": "Name", "newest": "Newest", "updated": "Recently changed"}
+SORT_LABELS = {"name": _("Name"), "newest": _("Newest"), "updated": _("Recently changed")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,12 @@ class Facet:
 
 
 FACETS: tuple[Facet, ...] = (
-    Facet("type", "Type", dict(ApiType.choices)),
-    Facet("status", "Status", dict(Publication.choices)),
-    Facet("plan", "Plan"),
-    Facet("environment", "Environment", dict(Environment.choices)),
-    Facet("team", "Owner team"),
-    Facet("tag", "Tag"),
+    Facet("type", _("Type"), dict(ApiType.choices)),
+    Facet("status", _("Status"), dict(Publication.choices)),
+    Facet("plan", _("Plan")),
+    Facet("environment", _("Environment"), dict(Environment.choices)),
+    Facet("team", _("Owner team")),
+    Facet("tag", _("Tag")),
 )
 
 
@@ -80,12 +82,17 @@ class CatalogQuery:
 def _values(facet: Facet, params: QueryDict) -> tuple[str, ...]:
     values = tuple(dict.fromkeys(value.replace("\0", "") for value in params.getlist(facet.name) if value))
     if len(values) > MOST_VALUES:
-        raise Invalid(f"More than {MOST_VALUES} values of {facet.name}.", field=facet.name)
+        raise Invalid(
+            gettext("More than {most_values} values of {name}.").format(
+                most_values=MOST_VALUES, name=facet.name
+            ),
+            field=facet.name,
+        )
     for value in values:
         if facet.choices and value not in facet.choices:
             raise Invalid(
-                f"There is no {facet.name} {value[:40]!r}.",
-                remedy=f"Use one of {', '.join(facet.choices)}.",
+                gettext("There is no {name} {value!r}.").format(name=facet.name, value=value[:40]),
+                remedy=gettext("Use one of {names}.").format(names=", ".join(facet.choices)),
                 field=facet.name,
             )
     return values
@@ -97,8 +104,8 @@ def _moment(params: QueryDict, name: str) -> datetime | None:
         found = datetime.fromisoformat(text) if text else None
     except ValueError:
         raise Invalid(
-            f"{text[:40]!r} is no moment.",
-            remedy="Write it as 2026-11-23 or 2026-11-23T14:00:00Z.",
+            gettext("{text!r} is no moment.").format(text=text[:40]),
+            remedy=gettext("Write it as 2026-11-23 or 2026-11-23T14:00:00Z."),
             field=name,
         ) from None
     return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
@@ -108,6 +115,8 @@ def _one_of(params: QueryDict, name: str, choices: tuple[str, ...]) -> str:
     value = params.get(name, "")
     if value and value not in choices:
         raise Invalid(
-            f"There is no {name} {value[:40]!r}.", remedy=f"Use one of {', '.join(choices)}.", field=name
+            gettext("There is no {name} {value!r}.").format(name=name, value=value[:40]),
+            remedy=gettext("Use one of {names}.").format(names=", ".join(choices)),
+            field=name,
         )
     return value

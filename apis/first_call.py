@@ -10,13 +10,15 @@ from typing import NamedTuple, Protocol, Self, TypeVar
 from django.conf import settings
 from django.urls import reverse
 
+from portal.lazily import gettext_lazy as _
+
 from .models import ApiType, ApiVersion, Document
 from .reference import parts
 
 OPERATIONS_READ = 200
 CLIENT, SECRET, KEY = "CLIENT_ID", "CLIENT_SECRET", "API_KEY"
 PLACEHOLDER = re.compile(r"\{[^}]*\}")
-AUTH_LABELS = {"token": "Access token", "key": "API key", "none": "No credential"}
+AUTH_LABELS = {"token": _("Access token"), "key": _("API key"), "none": _("No credential")}
 
 
 class Stated(NamedTuple):

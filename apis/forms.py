@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy as _
 
 from .actions import LONGEST_REASON
 from .models import ApiVersion
@@ -19,36 +20,39 @@ class Decision(forms.Form):
 
 class NoteForm(Decision):
     note = forms.CharField(
-        label="Note",
+        label=_("Note"),
         required=False,
         max_length=LONGEST_REASON,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="For the history of this API.",
+        help_text=_("For the history of this API."),
     )
 
 
 class ReasonForm(Decision):
     reason = forms.CharField(
-        label="Reason",
+        label=_("Reason"),
         max_length=LONGEST_REASON,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Everybody who sees this version reads it.",
+        help_text=_("Everybody who sees this version reads it."),
     )
 
 
 class DeprecateForm(Decision):
     sunset_on = forms.DateField(
-        label="Stops on",
+        label=_("Stops on"),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text="From this day, 0:00 UTC, the gateway refuses its calls.",
+        help_text=_("From this day, 0:00 UTC, the gateway refuses its calls."),
     )
-    successor = forms.ChoiceField(label="Move to", required=False, help_text="Where its users should go.")
+    successor = forms.ChoiceField(
+        label=_("Move to"), required=False, help_text=_("Where its users should go.")
+    )
     note = forms.CharField(
-        label="Note", required=False, max_length=LONGEST_REASON, widget=forms.Textarea(attrs={"rows": 2})
+        label=_("Note"), required=False, max_length=LONGEST_REASON, widget=forms.Textarea(attrs={"rows": 2})
     )
 
     def __init__(self, *args: Any, version: ApiVersion, **kwargs: Any) -> None:
         super().__init__(*args, version=version, **kwargs)
         self.fields["sunset_on"].widget.attrs["min"] = timezone.now().date().isoformat()
         others = version.api.versions.exclude(pk=version.pk).values_list("version", flat=True)
-        self.fields["successor"].choices = [("", "Nothing yet"), *((other, other) for other in others)]  # type: ignore[attr-defined]
+        choices = [("", gettext("Nothing yet")), *((other, other) for other in others)]
+        self.fields["successor"].choices = choices  # type: ignore[attr-defined]

@@ -23,6 +23,7 @@ from django.utils.http import urlencode
 
 from portal import palette
 from portal.accounts.models import Viewer
+from portal.lazily import gettext_lazy as _
 from portal.palette import Group, Hit, Place
 
 from . import answers, permissions
@@ -39,26 +40,28 @@ METHODS = frozenset({"get", "put", "post", "patch", "delete", "head", "options"}
 
 def connect() -> None:
     palette.offers(
-        Place("Catalog", "apis:catalog", "cube", "apis home start", seen=palette.anybody),
-        Place("Sync", "apis:sync", "refresh", "cluster system state", seen=permissions.can_view_sync),
-        Place("What waits to be published", "apis:waiting", "clock", "publish", seen=permissions.publishes),
+        Place(_("Catalog"), "apis:catalog", "cube", "apis home start", seen=palette.anybody),
+        Place(_("Sync"), "apis:sync", "refresh", "cluster system state", seen=permissions.can_view_sync),
+        Place(
+            _("What waits to be published"), "apis:waiting", "clock", "publish", seen=permissions.publishes
+        ),
     )
     palette.finds(find)
 
 
 def find(user: Viewer, text: str) -> Iterable[Group]:
     """The best APIs, and of those the operations and pages that have the words. `GET /orders` asks for operations of that method."""
-    first, _, rest = text.partition(" ")
+    first, _space, rest = text.partition(" ")
     method = first.lower() if first.lower() in METHODS and rest else ""
     answer = answers.answer(CatalogQuery(text=rest if method else text), user)
     pks = answer.pks(0, min(LOOKED_AT, answer.narrowed.count))
     apis = Api.objects.visible_to(user).select_related("current_version").in_bulk(pks)
     best = [apis[pk] for pk in pks if pk in apis]
-    yield Group("APIs", [_api(api) for api in best[: palette.SHOWN]])
+    yield Group(_("APIs"), [_api(api) for api in best[: palette.SHOWN]])
     if best and answer.match and answer.match.meant:
         forms = answer.match.meant
-        yield Group("Operations", [_operation(row) for row in _operations(best, forms, method)])
-        yield Group("Documentation", [_page(row) for row in _pages(best, forms)])
+        yield Group(_("Operations"), [_operation(row) for row in _operations(best, forms, method)])
+        yield Group(_("Documentation"), [_page(row) for row in _pages(best, forms)])
 
 
 def _api(api: Api) -> Hit:

@@ -2,6 +2,8 @@
 
 from collections.abc import Hashable
 
+from django.utils.translation import gettext as _
+
 from portal.accounts.models import Viewer
 from portal.accounts.roles import Permission, can, check, publishes_with, teams_with
 from portal.errors import Forbidden
@@ -56,8 +58,10 @@ def can_view_sync(user: Viewer) -> bool:
 def check_can_view_sync(user: Viewer) -> None:
     if not can_view_sync(user):
         raise Forbidden(
-            f"You may not {Permission.VIEW_SYNC}: none of your teams publishes from a namespace.",
-            remedy="Ask an administrator of the portal to grant your team its namespace.",
+            _("You may not {view_sync}: none of your teams publishes from a namespace.").format(
+                view_sync=Permission.VIEW_SYNC
+            ),
+            remedy=_("Ask an administrator of the portal to grant your team its namespace."),
         )
 
 

@@ -3,18 +3,23 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from django.utils import dateformat
+from django.utils.translation import gettext, ngettext
+
+from portal.lazily import gettext_lazy as _
+
 from .models import ApiVersion, Publication
 
 # Of everything that controllers report, these say whether the object was taken at all, in this order. Published is our own
 # answer to the first pillar, and says nothing about the cluster.
 TELLING = ("Accepted", "Programmed", "Ready")
 WISHES = {
-    Publication.DISCOVERED: ("info", "Waits for a publisher"),
-    Publication.PUBLISHED: ("ok", "Published"),
-    Publication.DEPRECATED: ("warn", "Deprecated"),
-    Publication.BLOCKED: ("bad", "Blocked"),
-    Publication.RETIRED: ("idle", "Retired"),
-    Publication.REJECTED: ("bad", "Rejected"),
+    Publication.DISCOVERED: ("info", _("Waits for a publisher")),
+    Publication.PUBLISHED: ("ok", _("Published")),
+    Publication.DEPRECATED: ("warn", _("Deprecated")),
+    Publication.BLOCKED: ("bad", _("Blocked")),
+    Publication.RETIRED: ("idle", _("Retired")),
+    Publication.REJECTED: ("bad", _("Rejected")),
 }
 
 
@@ -31,7 +36,12 @@ class Pillar:
 
 
 NOT_PROBED = Pillar(
-    "Live probe", "pulse", "idle", "Not probed", "No call was made", "Nothing is claimed without one"
+    _("Live probe"),
+    "pulse",
+    "idle",
+    _("Not probed"),
+    _("No call was made"),
+    _("Nothing is claimed without one"),
 )
 
 
@@ -58,25 +68,40 @@ def pillars(version: ApiVersion, *, source: bool) -> list[Pillar]:
 def desired(version: ApiVersion, *, source: bool) -> Pillar:
     state, word = WISHES[Publication(version.status)]
     plans = len([plan for plan in version.plans.all() if plan.withdrawn_at is None])
-    claim = f"{version.version}, {plans} plan{'' if plans == 1 else 's'}"
+    claim = ngettext("{version}, {plans} plan", "{version}, {plans} plans", plans).format(
+        version=version.version, plans=plans
+    )
     if source:
-        evidence = (
-            f"{version.kind.rsplit('/', 1)[-1]} {version.object_path} · generation {version.generation}"
+        evidence = gettext("{kind} {object_path} · generation {generation}").format(
+            kind=version.kind.rsplit("/", 1)[-1],
+            object_path=version.object_path,
+            generation=version.generation,
         )
     else:
-        evidence = f"serves {' and '.join(version.base_urls) or 'no environment'}"
-    return Pillar("Desired", "save", state, word, claim, evidence)
+        evidence = (
+            gettext("serves {environments}").format(environments=gettext(" and ").join(version.base_urls))
+            if version.base_urls
+            else gettext("serves no environment")
+        )
+    return Pillar(gettext("Desired"), "save", state, word, claim, evidence)
 
 
 def observed(version: ApiVersion, *, source: bool) -> Pillar:
-    name, icon = "In cluster", "cube"
-    seen = f"seen {version.seen_at:%-d %b %H:%M:%S} UTC"
+    name, icon = gettext("In cluster"), "cube"
+    seen = gettext("seen {seen_at} UTC").format(seen_at=dateformat.format(version.seen_at, "j M H:i:s"))
     if version.withdrawn_at:
-        gone = f"since {version.withdrawn_at:%-d %b %H:%M:%S} UTC"
-        return Pillar(name, icon, "bad", "Gone", "The object was deleted", gone)
+        gone = gettext("since {withdrawn_at} UTC").format(
+            withdrawn_at=dateformat.format(version.withdrawn_at, "j M H:i:s")
+        )
+        return Pillar(name, icon, "bad", gettext("Gone"), gettext("The object was deleted"), gone)
     if version.stale:
         return Pillar(
-            name, icon, "warn", "Stale", "Its newest state could not be read", f"last good state {seen}"
+            name,
+            icon,
+            "warn",
+            gettext("Stale"),
+            gettext("Its newest state could not be read"),
+            gettext("last good state {seen}").format(seen=seen),
         )
     refused = next(
         (c for c in version.conditions if c.get("status") == "False" and c.get("type") in TELLING), None
@@ -85,13 +110,32 @@ def observed(version: ApiVersion, *, source: bool) -> Pillar:
         message = refused.get("message") or refused.get("reason") or ""
         said = f"{refused['type']}=False {message}".strip()
         return Pillar(
-            name, icon, "bad", refused.get("reason") or "Not accepted", "Refused", said if source else seen
+            name,
+            icon,
+            "bad",
+            refused.get("reason") or gettext("Not accepted"),
+            gettext("Refused"),
+            said if source else seen,
         )
     accepted = next((c for kind in TELLING for c in version.conditions if c.get("type") == kind), None)
     if accepted and accepted.get("status") == "True":
         said = f"{accepted['type']}=True · {seen}"
-        return Pillar(name, icon, "ok", accepted["type"], f"Generation {version.generation} observed", said)
-    return Pillar(name, icon, "ok", "Present", f"Generation {version.generation} observed", seen)
+        return Pillar(
+            name,
+            icon,
+            "ok",
+            accepted["type"],
+            gettext("Generation {generation} observed").format(generation=version.generation),
+            said,
+        )
+    return Pillar(
+        name,
+        icon,
+        "ok",
+        gettext("Present"),
+        gettext("Generation {generation} observed").format(generation=version.generation),
+        seen,
+    )
 
 
 def verdict(shown: list[Pillar]) -> dict[str, str]:
@@ -105,4 +149,4 @@ def verdict(shown: list[Pillar]) -> dict[str, str]:
             "state": "idle" if wish.state == "ok" else wish.state,
             "text": f"{wish.word}; {live.word.lower()}",
         }
-    return {"state": wish.state, "text": "All three agree" if wish.state == "ok" else wish.word}
+    return {"state": wish.state, "text": gettext("All three agree") if wish.state == "ok" else wish.word}

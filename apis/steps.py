@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from portal.lazily import gettext_lazy as _
+
 from . import actions
 from .forms import Decision, DeprecateForm, NoteForm, ReasonForm
 from .models import ApiVersion, Publication
@@ -26,45 +28,49 @@ class Step:
 _STEPS = (
     Step(
         "publish",
-        "Publish",
-        "It comes into the catalog, the gateway lets subscribed calls through, and people can subscribe to its plans.",
-        "is published",
+        _("Publish"),
+        _(
+            "It comes into the catalog, the gateway lets subscribed calls through, and people can subscribe to its plans."
+        ),
+        _("is published"),
         frozenset({Publication.DISCOVERED, Publication.REJECTED}),
         actions.publish,
-        keep="Not yet",
+        keep=_("Not yet"),
     ),
     Step(
         "reject",
-        "Reject",
-        "It stays out of the catalog. Its team sees the reason on the version's page.",
-        "is rejected",
+        _("Reject"),
+        _("It stays out of the catalog. Its team sees the reason on the version's page."),
+        _("is rejected"),
         frozenset({Publication.DISCOVERED}),
         actions.reject,
         ReasonForm,
     ),
     Step(
         "deprecate",
-        "Deprecate",
-        "It goes on working, but takes no new subscriptions. Everybody who sees it is told the day on which it stops.",
-        "is deprecated",
+        _("Deprecate"),
+        _(
+            "It goes on working, but takes no new subscriptions. Everybody who sees it is told the day on which it stops."
+        ),
+        _("is deprecated"),
         frozenset({Publication.PUBLISHED}),
         actions.deprecate,
         DeprecateForm,
     ),
     Step(
         "republish",
-        "Undo the deprecation",
-        "The day on which it stops and the successor are forgotten, and it takes new subscriptions again.",
-        "is published again",
+        _("Undo the deprecation"),
+        _("The day on which it stops and the successor are forgotten, and it takes new subscriptions again."),
+        _("is published again"),
         frozenset({Publication.DEPRECATED}),
         actions.republish,
-        keep="Keep it deprecated",
+        keep=_("Keep it deprecated"),
     ),
     Step(
         "block",
-        "Block",
-        "The gateway refuses every call to it until you unblock it. Subscriptions stay as they are.",
-        "is blocked",
+        _("Block"),
+        _("The gateway refuses every call to it until you unblock it. Subscriptions stay as they are."),
+        _("is blocked"),
         frozenset({Publication.PUBLISHED}),
         actions.block,
         ReasonForm,
@@ -72,21 +78,21 @@ _STEPS = (
     ),
     Step(
         "unblock",
-        "Unblock",
-        "The gateway lets subscribed calls through again.",
-        "is published again",
+        _("Unblock"),
+        _("The gateway lets subscribed calls through again."),
+        _("is published again"),
         frozenset({Publication.BLOCKED}),
         actions.unblock,
-        keep="Keep it blocked",
+        keep=_("Keep it blocked"),
     ),
     Step(
         "retire",
-        "Retire",
-        "The gateway refuses its calls from now on and it leaves the catalog. This cannot be undone.",
-        "is retired",
+        _("Retire"),
+        _("The gateway refuses its calls from now on and it leaves the catalog. This cannot be undone."),
+        _("is retired"),
         frozenset({Publication.DEPRECATED}),
         actions.retire,
-        keep="Keep it deprecated",
+        keep=_("Keep it deprecated"),
         danger=True,
     ),
 )

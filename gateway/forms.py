@@ -1,4 +1,5 @@
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from .why.asked import MAX_CHARACTERS
 
@@ -6,8 +7,10 @@ from .why.asked import MAX_CHARACTERS
 class WhyForm(forms.Form):
     ask = forms.CharField(
         max_length=MAX_CHARACTERS,
-        label="What was refused?",
-        help_text="A request id, a curl line, an access token, an API key, or the beginning of a key. It is not kept.",
+        label=_("What was refused?"),
+        help_text=_(
+            "A request id, a curl line, an access token, an API key, or the beginning of a key. It is not kept."
+        ),
         widget=forms.Textarea(
             attrs={
                 "rows": 5,

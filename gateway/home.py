@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import dateformat, timezone
+from django.utils.translation import gettext as _, ngettext
 
 from apis.models import Api, ApiVersion, Comparison, Publication
 from keymanager.models import Credential
@@ -111,10 +112,10 @@ def _stuck(user: User) -> Iterable[Notice]:
         yield Notice(
             "bad",
             "bad",
-            f"{row.subject} did not reach the gateway",
+            _("{subject} did not reach the gateway").format(subject=row.subject),
             row.problem,
             row.get_absolute_url(),
-            "See the receipt",
+            _("See the receipt"),
             row.saved_at,
         )
 
@@ -128,10 +129,10 @@ def _expiring(user: User) -> Iterable[Notice]:
         yield Notice(
             "warn",
             "key",
-            f"{row.get_kind_display()} {row.name} expires",
+            _("{kind} {name} expires").format(kind=row.get_kind_display(), name=row.name),
             f"{row.application.name}, {row.get_environment_display().lower()}",
             reverse("keymanager:rotate", args=[row.public_id]) if may else row.get_absolute_url(),
-            "Rotate" if may else "See it",
+            _("Rotate") if may else _("See it"),
             row.expires_at or timezone.now(),
         )
 
@@ -140,15 +141,20 @@ def _retiring(user: User) -> Iterable[Notice]:
     today = timezone.now().date()
     rows = _versions_used_by(user).filter(status=Publication.DEPRECATED, sunset_on__gte=today)
     for row in rows.order_by("sunset_on", "pk")[:SHOWN]:
-        instead = f"{row.successor} replaces it" if row.successor else "Nothing replaces it yet"
+        last = row.sunset_on or today
+        instead = (
+            _("{successor} replaces it").format(successor=row.successor)
+            if row.successor
+            else _("Nothing replaces it yet")
+        )
         yield Notice(
             "warn",
             "clock",
-            f"{row} retires on {row.sunset_on:%-d %b %Y}",
+            _("{row} retires on {day}").format(row=row, day=dateformat.format(last, "j M Y")),
             instead,
             row.get_absolute_url(),
-            "What to do",
-            dt.datetime.combine(row.sunset_on or today, dt.time.min, dt.UTC),
+            _("What to do"),
+            dt.datetime.combine(last, dt.time.min, dt.UTC),
         )
 
 
@@ -174,10 +180,10 @@ def _new_versions(user: User, since: dt.datetime) -> Iterable[Notice]:
         yield Notice(
             "info",
             "plus",
-            f"{row.api.name} {row.version} is there",
-            "A new version",
+            _("{name} {version} is there").format(name=row.api.name, version=row.version),
+            _("A new version"),
             row.get_absolute_url(),
-            "See it",
+            _("See it"),
             row.published_at or since,
         )
 
@@ -185,14 +191,18 @@ def _new_versions(user: User, since: dt.datetime) -> Iterable[Notice]:
 def _deprecations(user: User, since: dt.datetime) -> Iterable[Notice]:
     rows = _versions_used_by(user).filter(status=Publication.DEPRECATED, deprecated_at__gt=since)
     for row in rows.order_by("-deprecated_at", "-pk")[:CHANGES]:
-        until = f"Retires on {row.sunset_on:%-d %b %Y}" if row.sunset_on else "Without a date yet"
+        until = (
+            _("Retires on {sunset_on}").format(sunset_on=dateformat.format(row.sunset_on, "j M Y"))
+            if row.sunset_on
+            else _("Without a date yet")
+        )
         yield Notice(
             "warn",
             "clock",
-            f"{row} is deprecated",
+            _("{row} is deprecated").format(row=row),
             until,
             row.get_absolute_url(),
-            "What to do",
+            _("What to do"),
             row.deprecated_at or since,
         )
 
@@ -201,14 +211,17 @@ def _breaks(user: User, since: dt.datetime) -> Iterable[Notice]:
     versions = _versions_used_by(user)
     rows = Comparison.objects.filter(version__in=versions.values("pk"), took_at__gt=since, breaking__gt=0)
     for row in rows.defer("changes").select_related("version__api").order_by("-took_at", "-pk")[:CHANGES]:
-        many = "" if row.breaking == 1 else "s"
         yield Notice(
             "bad",
             "warn",
-            f"{row.version} broke its definition",
-            f"{row.breaking} change{many} that callers may not survive",
+            _("{version} broke its definition").format(version=row.version),
+            ngettext(
+                "{breaking} change that callers may not survive",
+                "{breaking} changes that callers may not survive",
+                row.breaking,
+            ).format(breaking=row.breaking),
             row.get_absolute_url(),
-            "See what changed",
+            _("See what changed"),
             row.took_at or since,
         )
 
@@ -234,20 +247,20 @@ def steps_of(user: User) -> list[Step]:
     key = reverse("keymanager:new-key", args=[first.public_id]) if first else ""
     return [
         Step(
-            "Register an application",
-            "What calls the APIs. It belongs to a team, so it outlives any one person.",
+            _("Register an application"),
+            _("What calls the APIs. It belongs to a team, so it outlives any one person."),
             reverse("subscriptions:register"),
             first is not None,
         ),
         Step(
-            "Subscribe it to an API",
-            "Find one in the catalog and choose a plan; automatic plans open at once.",
+            _("Subscribe it to an API"),
+            _("Find one in the catalog and choose a plan; automatic plans open at once."),
             reverse("apis:catalog"),
             subscribed,
         ),
         Step(
-            "Give it a key and call",
-            "An API key is one line in a header. The page of the API has the call ready to copy.",
+            _("Give it a key and call"),
+            _("An API key is one line in a header. The page of the API has the call ready to copy."),
             key,
             held,
         ),

@@ -4,29 +4,32 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.utils import timezone
+from django.utils.translation import gettext
+
+from portal.lazily import gettext_lazy as _
 
 from .models import Receipt, ReceiptStatus
 from .receipts import STUCK_AFTER
 
 _NAMES = {
-    "saved": "Saved",
-    "compiled": "Compiled",
-    "written": "Written",
-    "accepted": "Accepted by the gateway",
-    "probed": "Probed",
+    "saved": _("Saved"),
+    "compiled": _("Compiled"),
+    "written": _("Written"),
+    "accepted": _("Accepted by the gateway"),
+    "probed": _("Probed"),
 }
 _DONE = {
-    "saved": "The change is stored, with its audit entry.",
-    "compiled": "What the gateway must enforce was worked out anew.",
-    "written": "The gateway’s files say so.",
-    "accepted": "Envoy’s own counters say that it took them.",
-    "probed": "Real calls through the gateway were answered as they must be.",
+    "saved": _("The change is stored, with its audit entry."),
+    "compiled": _("What the gateway must enforce was worked out anew."),
+    "written": _("The gateway’s files say so."),
+    "accepted": _("Envoy’s own counters say that it took them."),
+    "probed": _("Real calls through the gateway were answered as they must be."),
 }
 _RUNNING = {
-    "compiled": "Waiting for the gateway agent, usually a few milliseconds.",
-    "written": "Writing the gateway’s files.",
-    "accepted": "Waiting for Envoy to take them, usually a few milliseconds.",
-    "probed": "Calling the gateway.",
+    "compiled": _("Waiting for the gateway agent, usually a few milliseconds."),
+    "written": _("Writing the gateway’s files."),
+    "accepted": _("Waiting for Envoy to take them, usually a few milliseconds."),
+    "probed": _("Calling the gateway."),
 }
 
 
@@ -75,23 +78,27 @@ def _probed_name(receipt: Receipt) -> str:
     """What the probe saw, in two words."""
     answers = {probe["answered"].split(" ", 1)[0] for probe in receipt.probes}
     if not receipt.probed_at or not answers:
-        return "Probed"
+        return gettext("Probed")
     if "204" not in answers:
-        return "Probed: kept out"
-    return "Probed: let through" if answers == {"204"} else "Probed: let through and kept out"
+        return gettext("Probed: kept out")
+    return (
+        gettext("Probed: let through") if answers == {"204"} else gettext("Probed: let through and kept out")
+    )
 
 
 def state_word(receipt: Receipt) -> tuple[str, str]:
     """The status for a pill, and its words."""
     if receipt.status == ReceiptStatus.COMPLETE:
-        return "enforced", "Proven"
+        return "enforced", gettext("Proven")
     if receipt.status == ReceiptStatus.STUCK:
-        return "failed", f"Stuck: {_NAMES[receipt.next_hop].lower()}" if receipt.next_hop else "Stuck"
+        return "failed", gettext("Stuck: {hop}").format(
+            hop=_NAMES[receipt.next_hop].lower()
+        ) if receipt.next_hop else gettext("Stuck")
     if receipt.status == ReceiptStatus.SUPERSEDED:
-        return "waiting", "A later change took its place"
+        return "waiting", gettext("A later change took its place")
     if receipt.compiled_at is None and timezone.now() - receipt.saved_at > STUCK_AFTER:
-        return "failed", "The gateway agent does not run"
-    return "running", "On its way"
+        return "failed", gettext("The gateway agent does not run")
+    return "running", gettext("On its way")
 
 
 def total_ms(receipt: Receipt) -> float:

@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime
 
+from django.utils import dateformat
+from django.utils.translation import gettext as _
+
 from apis.models import ApiVersion
 from apis.states import NOT_PROBED, Pillar
 
@@ -15,12 +18,17 @@ def pillar_of(version: ApiVersion, *, source: bool) -> Pillar:
     if receipt is None:
         return _swept(seen) if seen else NOT_PROBED
     if receipt.status == ReceiptStatus.STUCK:
-        why = receipt.problem if source else "Its publishers see why."
-        return Pillar("Live probe", "pulse", "bad", "Stuck", "The gateway does not do it yet", why)
+        why = receipt.problem if source else _("Its publishers see why.")
+        return Pillar(_("Live probe"), "pulse", "bad", _("Stuck"), _("The gateway does not do it yet"), why)
     if receipt.status == ReceiptStatus.RUNNING:
-        since = f"since {receipt.saved_at:%H:%M:%S} UTC"
+        since = _("since {saved_at:%H:%M:%S} UTC").format(saved_at=receipt.saved_at)
         return Pillar(
-            "Live probe", "pulse", "info", "On its way", "A change is on its way to the gateway", since
+            _("Live probe"),
+            "pulse",
+            "info",
+            _("On its way"),
+            _("A change is on its way to the gateway"),
+            since,
         )
     if not receipt.probes:
         return _swept(seen) if seen else NOT_PROBED
@@ -31,12 +39,16 @@ def pillar_of(version: ApiVersion, *, source: bool) -> Pillar:
         if not seen.answering:
             return _swept(seen)
         at = seen.at
-    evidence = f"{probe['request']} → {probe['answered']}, as it should · {at:%-d %b %H:%M:%S} UTC"
-    return Pillar("Live probe", "pulse", "ok", "Proven", f"Enforced in {places}", evidence)
+    evidence = _("{probe} → {probe2}, as it should · {at} UTC").format(
+        probe=probe["request"], probe2=probe["answered"], at=dateformat.format(at, "j M H:i:s")
+    )
+    return Pillar(
+        _("Live probe"), "pulse", "ok", _("Proven"), _("Enforced in {places}").format(places=places), evidence
+    )
 
 
 def _swept(seen: VersionHealth) -> Pillar:
-    at = f"{seen.at:%-d %b %H:%M:%S} UTC"
+    at = f"{dateformat.format(seen.at, 'j M H:i:s')} UTC"
     if seen.answering:
-        return Pillar("Live probe", "pulse", "ok", "Live", "Answered as it must be", at)
-    return Pillar("Live probe", "pulse", "bad", "Not answering", "Not answered as it must be", at)
+        return Pillar(_("Live probe"), "pulse", "ok", _("Live"), _("Answered as it must be"), at)
+    return Pillar(_("Live probe"), "pulse", "bad", _("Not answering"), _("Not answered as it must be"), at)

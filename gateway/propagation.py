@@ -10,6 +10,9 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import connection
+from django.utils import dateformat
+
+from portal.lazily import gettext_lazy as _
 
 DAYS = 7
 BARS = 32
@@ -70,18 +73,22 @@ class Promise:
         }
 
 
-_WEEK = {"source": _RECEIPTS, "over": timedelta(days=DAYS), "over_text": f"last {DAYS} days"}
+_WEEK = {
+    "source": _RECEIPTS,
+    "over": timedelta(days=DAYS),
+    "over_text": _("last 7 days"),
+}
 PROMISES = (
     Promise(
-        "Applied to listed",
-        "kubectl apply until the catalog shows it",
+        _("Applied to listed"),
+        _("kubectl apply until the catalog shows it"),
         1000,
         _CHANGES,
         timedelta(hours=1),
-        "last hour",
+        _("last hour"),
     ),
-    Promise("Approved to 200", "approval until a call passes", 2000, events=OPENING, **_WEEK),  # type: ignore[arg-type]
-    Promise("Revoked to 401", "revocation until a call is refused", 2000, events=CLOSING, **_WEEK),  # type: ignore[arg-type]
+    Promise(_("Approved to 200"), _("approval until a call passes"), 2000, events=OPENING, **_WEEK),  # type: ignore[arg-type]
+    Promise(_("Revoked to 401"), _("revocation until a call is refused"), 2000, events=CLOSING, **_WEEK),  # type: ignore[arg-type]
 )
 
 
@@ -137,5 +144,5 @@ def _measure_one(promise: Promise) -> Measured:
         days = []
         if promise.over > timedelta(days=1):
             cursor.execute(_BY_DAY.format(source=promise.source), promise.parameters)
-            days = [Day(f"{date:%a %-d %b}", n, *times) for date, n, *times in cursor.fetchall()]
+            days = [Day(dateformat.format(date, "D j M"), n, *times) for date, n, *times in cursor.fetchall()]
     return Measured(promise, changes, kept, p50, p99, bars, days)

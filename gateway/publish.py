@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext
 
 from portal.errors import GatewayUnavailable
 
@@ -128,7 +129,7 @@ class Publisher:
             evidence = self._runs_on()
         else:
             raise GatewayUnavailable(
-                "Envoy does not answer.", remedy="It is started again by the supervisor."
+                gettext("Envoy does not answer."), remedy=gettext("It is started again by the supervisor.")
             )
         if self._refused:
             raise GatewayUnavailable(self._refusal())

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 from oauth2_provider.models import AccessToken, set_token_value
 
 from portal.accounts.audit import record
@@ -117,7 +118,9 @@ def rotate(*, credential: Credential, overlap: int, by: User, silent_days: int |
     """
     _check_overlap(overlap, silent_days)
     if credential.is_external:
-        raise Conflict("This client has no secret here.", remedy="Change its secret at its issuer.")
+        raise Conflict(
+            gettext("This client has no secret here."), remedy=gettext("Change its secret at its issuer.")
+        )
     application = checked_application(credential.application, by)
     old = _locked(credential)
     now = timezone.now()
@@ -149,15 +152,23 @@ def rotate(*, credential: Credential, overlap: int, by: User, silent_days: int |
 
 def _check_overlap(overlap: int, silent_days: int | None) -> None:
     if overlap not in OVERLAPS:
-        raise Invalid(f"The overlap is one of {', '.join(map(str, OVERLAPS))} seconds.", field="overlap")
+        raise Invalid(
+            gettext("The overlap is one of {names} seconds.").format(names=", ".join(map(str, OVERLAPS))),
+            field="overlap",
+        )
     if silent_days is None:
         return
     if silent_days not in SILENCES:
-        raise Invalid(f"The silence is one of {', '.join(map(str, SILENCES))} days.", field="silent_days")
+        raise Invalid(
+            gettext("The silence is one of {names} days.").format(names=", ".join(map(str, SILENCES))),
+            field="silent_days",
+        )
     if silent_days * 86_400 >= overlap:
         raise Invalid(
-            f"The old one ends after {OVERLAPS[overlap] if overlap else 'no time'}, before it could be silent that long.",
-            remedy="Choose a longer overlap, or no silence.",
+            gettext("The old one ends after {overlaps}, before it could be silent that long.").format(
+                overlaps=OVERLAPS[overlap] if overlap else "no time"
+            ),
+            remedy=gettext("Choose a longer overlap, or no silence."),
             field="silent_days",
         )
 
@@ -241,11 +252,13 @@ def revoke_token(*, token: str, by: User | None, client: Credential | None = Non
     ends = datetime.fromtimestamp(claims["exp"], tz=UTC)
     if ends <= timezone.now():
         raise Conflict(
-            f"This token ended by itself at {ends:%H:%M:%S} UTC.", remedy="There is nothing left to revoke."
+            gettext("This token ended by itself at {ends:%H:%M:%S} UTC.").format(ends=ends),
+            remedy=gettext("There is nothing left to revoke."),
         )
     if credential.status == CredentialStatus.REVOKED:
         raise Conflict(
-            "Its credential is revoked, and with it this token.", remedy="There is nothing left to revoke."
+            gettext("Its credential is revoked, and with it this token."),
+            remedy=gettext("There is nothing left to revoke."),
         )
     revoked, created = RevokedToken.objects.get_or_create(
         jti=claims["jti"], defaults={"credential": credential, "expires_at": ends, "by": by}
@@ -265,7 +278,8 @@ def _credential_of(client_id: str, *, by: User | None, client: Credential | None
     credential = mine.select_related("application__team").filter(public_id=client_id).first()
     if credential is None:
         raise NotFound(
-            "No credential of yours got this token.", remedy="Sign in as a member of the team that owns it."
+            gettext("No credential of yours got this token."),
+            remedy=gettext("Sign in as a member of the team that owns it."),
         )
     return credential
 
@@ -277,18 +291,26 @@ def issue_personal_token(*, by: User, name: str, scopes: list[str], days: int) -
     unknown = sorted(set(scopes) - set(personal_scopes(by)))
     if unknown or not scopes:
         raise Invalid(
-            f"You cannot give a token the scope {unknown[0]}."
+            gettext("You cannot give a token the scope {unknown}.").format(unknown=unknown[0])
             if unknown
-            else "A token needs at least one scope.",
-            remedy=f"Choose from: {' '.join(personal_scopes(by))}.",
+            else gettext("A token needs at least one scope."),
+            remedy=gettext("Choose from: {names}.").format(names=" ".join(personal_scopes(by))),
             field="scopes",
         )
     if not 1 <= days <= PERSONAL_TOKEN_DAYS_MAX:
-        raise Invalid(f"A token lives 1 to {PERSONAL_TOKEN_DAYS_MAX} days.", field="days")
+        raise Invalid(
+            gettext("A token lives 1 to {personal_token_days_max} days.").format(
+                personal_token_days_max=PERSONAL_TOKEN_DAYS_MAX
+            ),
+            field="days",
+        )
     transaction_lock(f"personal tokens {by.pk}")
     if PersonalToken.objects.filter(user=by).count() >= PERSONAL_TOKENS_MAX:
         raise Conflict(
-            f"You have {PERSONAL_TOKENS_MAX} tokens already.", remedy="Revoke one that you no longer use."
+            gettext("You have {personal_tokens_max} tokens already.").format(
+                personal_tokens_max=PERSONAL_TOKENS_MAX
+            ),
+            remedy=gettext("Revoke one that you no longer use."),
         )
     text = keys.new_personal_token()
     row = AccessToken(
@@ -308,7 +330,10 @@ def issue_personal_token(*, by: User, name: str, scopes: list[str], days: int) -
 def revoke_personal_token(*, token: PersonalToken, by: User) -> None:
     """Raises Forbidden where it is another person's."""
     if token.user_id != by.pk:
-        raise Forbidden("A personal token is its owner's to revoke.", remedy=f"Ask {token.user}.")
+        raise Forbidden(
+            gettext("A personal token is its owner's to revoke."),
+            remedy=gettext("Ask {user}.").format(user=token.user),
+        )
     record("personal_token_revoked", token, by=by)
     token.access_token.delete()
 
@@ -338,8 +363,8 @@ def rotate_signing_key(*, by: User | None) -> SigningKey:
     ready = coming.created_at + timedelta(seconds=settings.JWKS_CACHE_SECONDS)
     if now < ready:
         raise Conflict(
-            "The next key is too new: some who check tokens have not fetched it yet.",
-            remedy=f"Try again at {ready:%H:%M:%S} UTC.",
+            gettext("The next key is too new: some who check tokens have not fetched it yet."),
+            remedy=gettext("Try again at {ready:%H:%M:%S} UTC.").format(ready=ready),
         )
     active.status, active.retired_at = SigningKey.Status.RETIRED, now
     active.save(update_fields=["status", "retired_at"])
@@ -356,7 +381,9 @@ def checked_application(application: Application, by: User) -> Application:
     """The application, locked and still there, with the right to its credentials."""
     locked = Application.objects.live().select_for_update().filter(pk=application.pk).first()
     if locked is None:
-        raise NotFound("This application was deleted.", remedy="Its credentials ended with it.")
+        raise NotFound(
+            gettext("This application was deleted."), remedy=gettext("Its credentials ended with it.")
+        )
     check(by, Permission.MANAGE_CREDENTIALS, locked.team)
     return locked
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from oauth2_provider.models import AbstractApplication, Application as OAuthApplication
 
 from apis.models import Api, Environment
@@ -35,16 +36,20 @@ def draft(
     """
     if environment not in Environment.values:
         raise Invalid(
-            f"There is no environment {environment!r}.",
-            remedy="Use production or sandbox.",
+            _("There is no environment {environment!r}.").format(environment=environment),
+            remedy=_("Use production or sandbox."),
             field="environment",
         )
     if expires_at is not None and expires_at <= timezone.now():
-        raise Invalid("It would have expired already.", remedy="Give a time to come.", field="expires_at")
+        raise Invalid(
+            _("It would have expired already."), remedy=_("Give a time to come."), field="expires_at"
+        )
     if application.credentials.live().count() >= LIVE_CREDENTIALS_MAX:
         raise Conflict(
-            f"{application} has {LIVE_CREDENTIALS_MAX} credentials already.",
-            remedy="Revoke one that you no longer use.",
+            _("{application} has {live_credentials_max} credentials already.").format(
+                application=application, live_credentials_max=LIVE_CREDENTIALS_MAX
+            ),
+            remedy=_("Revoke one that you no longer use."),
         )
     return Credential(
         application=application,
@@ -95,8 +100,10 @@ def subscribed_apis(application: Application, slugs: Iterable[str]) -> list[Api]
     found = list(Api.objects.filter(slug__in=wanted, pk__in=live.values("api")))
     if missing := sorted(wanted - {api.slug for api in found}):
         raise Invalid(
-            f"{application} is not subscribed to {missing[0][:120]}.",
-            remedy="A key opens APIs of the application's own subscriptions.",
+            _("{application} is not subscribed to {missing}.").format(
+                application=application, missing=missing[0][:120]
+            ),
+            remedy=_("A key opens APIs of the application's own subscriptions."),
             field="allowed_apis",
         )
     return found
@@ -105,5 +112,5 @@ def subscribed_apis(application: Application, slugs: Iterable[str]) -> list[Api]
 def checked_name(name: str) -> str:
     name = name.strip()
     if not 1 <= len(name) <= 120:
-        raise Invalid("A name has 1 to 120 characters.", field="name")
+        raise Invalid(_("A name has 1 to 120 characters."), field="name")
     return name

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from apis.models import Environment
 from portal.accounts.models import Viewer
+from portal.lazily import gettext_lazy as _
 from portal.listing import Sort
 
 from .models import Credential, CredentialKind, CredentialStatus
@@ -23,19 +24,19 @@ if TYPE_CHECKING:
     from .querysets import CredentialQuerySet
 
 SORTS = {
-    "newest": Sort("Newest first", ("-created_at", "-pk")),
-    "oldest": Sort("Oldest first", ("created_at", "pk")),
-    "unused": Sort("Longest unused first", ("idle_since", "pk")),
-    "used": Sort("Last used first", ("-idle_since", "-pk")),
-    "expires": Sort("Expiring first", ("expires_at", "pk")),
-    "application": Sort("By application", ("application__name", "pk")),
-    "name": Sort("By name", ("name", "pk")),
+    "newest": Sort(_("Newest first"), ("-created_at", "-pk")),
+    "oldest": Sort(_("Oldest first"), ("created_at", "pk")),
+    "unused": Sort(_("Longest unused first"), ("idle_since", "pk")),
+    "used": Sort(_("Last used first"), ("-idle_since", "-pk")),
+    "expires": Sort(_("Expiring first"), ("expires_at", "pk")),
+    "application": Sort(_("By application"), ("application__name", "pk")),
+    "name": Sort(_("By name"), ("name", "pk")),
 }
 STATES = {
-    "working": "Working",
-    "overlap": "In its overlap",
-    "expired": "Expired",
-    "revoked": "Revoked",
+    "working": _("Working"),
+    "overlap": _("In its overlap"),
+    "expired": _("Expired"),
+    "revoked": _("Revoked"),
 }
 _DAYS_MAX = 3650
 # What makes a spreadsheet read a cell as a formula, in the forms that some of them take as well.

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from oauth2_provider.models import AccessToken, Application as OAuthApplication
 
 from apis.models import Api, Environment
@@ -47,15 +48,15 @@ def _personal_token_id() -> str:
 
 
 class CredentialKind(models.TextChoices):
-    OAUTH_CLIENT = "oauth_client", "OAuth client"
-    API_KEY = "api_key", "API key"
-    EXTERNAL_CLIENT = "external_client", "External client"
+    OAUTH_CLIENT = "oauth_client", _("OAuth client")
+    API_KEY = "api_key", _("API key")
+    EXTERNAL_CLIENT = "external_client", _("External client")
 
 
 class CredentialStatus(models.TextChoices):
-    ACTIVE = "active"
-    RETIRING = "retiring"
-    REVOKED = "revoked"
+    ACTIVE = "active", _("Active")
+    RETIRING = "retiring", _("Retiring")
+    REVOKED = "revoked", _("Revoked")
 
 
 class Credential(HasStatus):
@@ -226,9 +227,9 @@ class SigningKey(models.Model):
     """A key that signs access tokens. `next` is published before it signs, `retired` while its tokens may live."""
 
     class Status(models.TextChoices):
-        NEXT = "next"
-        ACTIVE = "active"
-        RETIRED = "retired"
+        NEXT = "next", _("Next")
+        ACTIVE = "active", _("Active")
+        RETIRED = "retired", _("Retired")
 
     kid = models.CharField(max_length=64, unique=True)
     algorithm = models.CharField(max_length=8, default="RS256")

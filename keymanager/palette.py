@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from portal import palette
 from portal.accounts.models import Viewer
+from portal.lazily import gettext_lazy as _
 from portal.palette import Group, Hit, Place
 
 from .models import Credential
@@ -13,13 +14,13 @@ from .models import Credential
 
 def connect() -> None:
     palette.offers(
-        Place("All credentials", "keymanager:credentials", "key", "api keys clients secrets inventory"),
-        Place("Personal access tokens", "keymanager:tokens", "key", "my pat"),
-        Place("Apps that act for you", "keymanager:consents", "shield", "consents grants"),
-        Place("Signing keys", "keymanager:signing-keys", "shield", "jwks", seen=palette.admin),
-        Place("Outside issuers", "keymanager:issuers", "shield", "oidc trust", seen=palette.admin),
-        Place("Create a personal access token", "keymanager:tokens", "plus", "new pat", action=True),
-        Place("Revoke a token that leaked", "keymanager:revoke-a-token", "bad", "stolen", action=True),
+        Place(_("All credentials"), "keymanager:credentials", "key", "api keys clients secrets inventory"),
+        Place(_("Personal access tokens"), "keymanager:tokens", "key", "my pat"),
+        Place(_("Apps that act for you"), "keymanager:consents", "shield", "consents grants"),
+        Place(_("Signing keys"), "keymanager:signing-keys", "shield", "jwks", seen=palette.admin),
+        Place(_("Outside issuers"), "keymanager:issuers", "shield", "oidc trust", seen=palette.admin),
+        Place(_("Create a personal access token"), "keymanager:tokens", "plus", "new pat", action=True),
+        Place(_("Revoke a token that leaked"), "keymanager:revoke-a-token", "bad", "stolen", action=True),
     )
     palette.finds(find)
 
@@ -33,4 +34,4 @@ def find(user: Viewer, text: str) -> Iterable[Group]:
         )
         for each in rows.select_related("application", "issuer")[: palette.SHOWN]
     ]
-    yield Group("Credentials", hits)
+    yield Group(_("Credentials"), hits)

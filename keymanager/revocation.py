@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from portal.accounts.audit import record
 from portal.accounts.models import User
@@ -28,8 +29,10 @@ def revoke_issued_tokens(*, application: Application, by: User, reason: str = ""
     clients = clients_of(application)
     if not clients:
         raise Conflict(
-            f"{application} has no client that works, so it has no tokens.",
-            remedy="An API key is ended by revoking it.",
+            gettext("{application} has no client that works, so it has no tokens.").format(
+                application=application
+            ),
+            remedy=gettext("An API key is ended by revoking it."),
         )
     grants = PersonGrant.objects.filter(credential__application=application, ended_at=None)
     sign_ins = grants.update(ended_at=timezone.now())

@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext
 
 from portal.encryption import fernet
 from portal.errors import Invalid
@@ -95,7 +96,7 @@ def verify(token: str) -> dict[str, Any]:
         Invalid: it is not a token, or not one of ours.
     """
     if len(token) > TOKEN_MAX_CHARACTERS:
-        raise Invalid("This is too long to be a token of this portal.", field="token")
+        raise Invalid(gettext("This is too long to be a token of this portal."), field="token")
     try:
         signed, _, signature = token.rpartition(".")
         header_part, _, claims_part = signed.partition(".")
@@ -109,8 +110,8 @@ def verify(token: str) -> dict[str, Any]:
             raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError, InvalidSignature):
         raise Invalid(
-            "This is not an access token that this portal signed.",
-            remedy="Paste the whole token: three parts with dots between them.",
+            gettext("This is not an access token that this portal signed."),
+            remedy=gettext("Paste the whole token: three parts with dots between them."),
             field="token",
         ) from None
     return claims

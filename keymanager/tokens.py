@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from portal.errors import Conflict, Invalid
 from subscriptions.models import Application
@@ -89,16 +90,21 @@ def mint_for(
     """
     if credential.kind != CredentialKind.OAUTH_CLIENT:
         raise Conflict(
-            "Only an OAuth client of this portal gets tokens here.",
-            remedy="Send an API key itself, in the x-api-key header; an external client asks its issuer.",
+            _("Only an OAuth client of this portal gets tokens here."),
+            remedy=_("Send an API key itself, in the x-api-key header; an external client asks its issuer."),
         )
     if not Credential.objects.usable().filter(pk=credential.pk).exists():
         raise Conflict(
-            f"{credential} no longer works, so it gets no tokens.",
-            remedy="Use another client, or create one.",
+            _("{credential} no longer works, so it gets no tokens.").format(credential=credential),
+            remedy=_("Use another client, or create one."),
         )
     if not 1 <= lifetime <= settings.MAX_TOKEN_SECONDS:
-        raise Invalid(f"A token lives 1 to {settings.MAX_TOKEN_SECONDS} seconds.", field="lifetime")
+        raise Invalid(
+            _("A token lives 1 to {max_token_seconds} seconds.").format(
+                max_token_seconds=settings.MAX_TOKEN_SECONDS
+            ),
+            field="lifetime",
+        )
     entitlements = entitlements_of(credential.application, credential.environment)
     return mint(
         application=credential.application,
@@ -118,8 +124,10 @@ def scopes_granted(entitlements: Entitlements, asked: Iterable[str] | None) -> t
     beyond = [scope for scope in wanted if scope not in entitlements.scopes]
     if beyond:
         raise Invalid(
-            f"The application's active subscriptions do not open the scope {beyond[0]}.",
-            remedy=f"They open: {' '.join(entitlements.scopes) or 'no scope'}.",
+            _("The application's active subscriptions do not open the scope {beyond}.").format(
+                beyond=beyond[0]
+            ),
+            remedy=_("They open: {names}.").format(names=" ".join(entitlements.scopes) or _("no scope")),
             field="scopes",
         )
     return wanted

@@ -1,3 +1,5 @@
+from portal.lazily import gettext_lazy as _
+
 """The domain errors. Actions and work modules raise them; `portal.responses` turns each into a page or problem+json once."""
 
 
@@ -5,7 +7,7 @@ class PorticoError(Exception):
     """Something a person can act on: `message` says what happened, `remedy` what to do next."""
 
     status = 500
-    title = "Portico could not do that"
+    title = _("Portico could not do that")
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
@@ -17,28 +19,28 @@ class Forbidden(PorticoError):
     """The person may see the object but not do this to it."""
 
     status = 403
-    title = "Not allowed"
+    title = _("Not allowed")
 
 
 class NotFound(PorticoError):
     """There is no such object, or this person may not know that there is."""
 
     status = 404
-    title = "Not found"
+    title = _("Not found")
 
 
 class Conflict(PorticoError):
     """The object is not in a state that allows this, or somebody else was quicker."""
 
     status = 409
-    title = "Conflict"
+    title = _("Conflict")
 
 
 class Invalid(PorticoError):
     """The input breaks a rule. `field` names the input it is about, where there is one."""
 
     status = 400
-    title = "Invalid input"
+    title = _("Invalid input")
 
     def __init__(self, message: str, *, remedy: str = "", field: str = "") -> None:
         super().__init__(message, remedy=remedy)
@@ -49,7 +51,7 @@ class TooManyTries(PorticoError):
     """Somebody failed too often to prove who they are. They may try again after `retry_after` seconds."""
 
     status = 429
-    title = "Too many tries"
+    title = _("Too many tries")
 
     def __init__(self, message: str, *, retry_after: int, remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
@@ -60,11 +62,11 @@ class ClusterUnavailable(PorticoError):
     """The Kubernetes API server did not answer, or answered nothing usable."""
 
     status = 503
-    title = "The cluster is not reachable"
+    title = _("The cluster is not reachable")
 
 
 class GatewayUnavailable(PorticoError):
     """The gateway or its admin port did not answer."""
 
     status = 503
-    title = "The gateway is not reachable"
+    title = _("The gateway is not reachable")

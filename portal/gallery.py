@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.core.paginator import Paginator
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy as _
 
 STATUSES = (
     *("discovered", "published", "deprecated", "retired", "blocked", "pending", "active", "rejected"),
@@ -30,8 +31,8 @@ Read it from **anywhere**; write with the scope `products:write`. See [paging](/
 class GalleryForm(forms.Form):
     """Each kind of control once, as `{{ form }}` draws it."""
 
-    name = forms.CharField(help_text="Consumers of your events see this name.")
-    callback = forms.URLField(label="Callback URL", assume_scheme="https")
+    name = forms.CharField(help_text=_("Consumers of your events see this name."))
+    callback = forms.URLField(label=_("Callback URL"), assume_scheme="https")
     plan = forms.ChoiceField(choices=[("standard", "Standard, 600 a minute"), ("free", "Free, 60 a minute")])
     reason = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
     quota = forms.CharField(disabled=True, initial="Set by the plan", required=False)
@@ -43,10 +44,10 @@ class GalleryForm(forms.Form):
     environment = forms.ChoiceField(
         choices=[("production", "Production"), ("sandbox", "Sandbox")], widget=forms.RadioSelect
     )
-    agree = forms.BooleanField(label="Tell me when it changes", required=False)
+    agree = forms.BooleanField(label=_("Tell me when it changes"), required=False)
 
     def clean_callback(self) -> str:
-        raise forms.ValidationError("Use https. Only localhost may use http.")
+        raise forms.ValidationError(gettext("Use https. Only localhost may use http."))
 
 
 def context() -> dict[str, Any]:

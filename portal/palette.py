@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from portal.accounts.models import Viewer
+from portal.lazily import gettext_lazy as _
 
 # Of each kind of thing.
 SHOWN = 6
@@ -103,8 +104,8 @@ def found(user: Viewer, text: str) -> list[Group]:
         else []
     )
     own = [
-        Group("Pages", [place.hit for place in places if not place.action]),
-        Group("Actions", [place.hit for place in places if place.action]),
+        Group(_("Pages"), [place.hit for place in places if not place.action]),
+        Group(_("Actions"), [place.hit for place in places if place.action]),
     ]
     # Who types how a page or an action is called means that, whatever else has the words.
     named = bool(text) and any(place.title.lower().startswith(text.lower()) for place in places)

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 
 from portal.errors import Conflict, Forbidden, Invalid, PorticoError, TooManyTries
 from portal.htmx import wants_part
@@ -93,12 +94,12 @@ def error_page(
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return error_page(request, 400, title="That request cannot be read", message="Nothing was changed.")
+    return error_page(request, 400, title=_("That request cannot be read"), message=_("Nothing was changed."))
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return error_page(
-        request, 403, title="Not allowed", message="Your account may not do this. Nothing was changed."
+        request, 403, title=_("Not allowed"), message=_("Your account may not do this. Nothing was changed.")
     )
 
 
@@ -106,9 +107,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return error_page(
         request,
         403,
-        title="This form is no longer valid",
-        message="It was opened too long ago, or in another session. Nothing was changed.",
-        remedy="Go back, reload the page and send it again. Cookies must be allowed for this site.",
+        title=_("This form is no longer valid"),
+        message=_("It was opened too long ago, or in another session. Nothing was changed."),
+        remedy=_("Go back, reload the page and send it again. Cookies must be allowed for this site."),
     )
 
 
@@ -116,11 +117,11 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return error_page(
         request,
         404,
-        title="There is nothing here",
-        message="It does not exist, or your account may not see it.",
-        remedy="Sign in with another account, or search the catalog."
+        title=_("There is nothing here"),
+        message=_("It does not exist, or your account may not see it."),
+        remedy=_("Sign in with another account, or search the catalog.")
         if request.user.is_authenticated
-        else "Sign in, or search the catalog.",
+        else _("Sign in, or search the catalog."),
         sought=request.path.split("/")[2] if request.path.startswith("/apis/") else "",
     )
 
@@ -130,9 +131,9 @@ def too_many_requests(request: HttpRequest, exception: Exception | None = None) 
     response = error_page(
         request,
         429,
-        title="Too many tries",
-        message="To keep accounts safe this works only a few times in a row. Nothing is locked.",
-        remedy="Try again in a few minutes.",
+        title=_("Too many tries"),
+        message=_("To keep accounts safe this works only a few times in a row. Nothing is locked."),
+        remedy=_("Try again in a few minutes."),
     )
     response["Retry-After"] = "60"  # what allauth's windows last, but for a few
     return response
@@ -142,9 +143,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return error_page(
         request,
         500,
-        title="Portico failed here",
-        message="The fault is ours. What you sent may not have been saved.",
-        remedy="Try again; if it happens twice, give an administrator the reference below.",
+        title=_("Portico failed here"),
+        message=_("The fault is ours. What you sent may not have been saved."),
+        remedy=_("Try again; if it happens twice, give an administrator the reference below."),
     )
 
 

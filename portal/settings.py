@@ -206,7 +206,11 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.responses.shell",
             ],
-            "builtins": ["portal.templatetags.addresses"],
+            "builtins": [
+                "django.templatetags.i18n",
+                "portal.templatetags.addresses",
+                "portal.templatetags.texts",
+            ],
         },
     },
 ]

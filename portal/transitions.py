@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext as _
 
 from portal.errors import Conflict
 
@@ -28,9 +29,13 @@ class HasStatus(models.Model):
         """
         if not self.may_become(status):
             noun = self._meta.verbose_name
-            options = ", ".join(sorted(self.TRANSITIONS[self.status])) or "nothing: this is final"
+            options = ", ".join(sorted(self.TRANSITIONS[self.status])) or _("nothing: this is final")
             raise Conflict(
-                f"This {noun} is {self.status.replace('_', ' ')}, so it cannot become {status.replace('_', ' ')}.",
-                remedy=f"Reload the page: somebody may have changed it. From here it may become: {options}.",
+                _("This {noun} is {replace}, so it cannot become {replace2}.").format(
+                    noun=noun, replace=self.status.replace("_", " "), replace2=status.replace("_", " ")
+                ),
+                remedy=_(
+                    "Reload the page: somebody may have changed it. From here it may become: {options}."
+                ).format(options=options),
             )
         self.status = status

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from apis.models import Api, ApiVersion, Plan, PlanApproval, Publication
 from portal.accounts.audit import record
@@ -55,7 +56,10 @@ def transfer_application(*, application: Application, team: Team, by: User) -> A
     check(by, Permission.DELETE_APPLICATION, giver)
     check(by, Permission.EDIT_APPLICATION, team)
     if team == giver:
-        raise Conflict(f"{application} is {team}'s already.", remedy="Choose another team.")
+        raise Conflict(
+            gettext("{application} is {team}'s already.").format(application=application, team=team),
+            remedy=gettext("Choose another team."),
+        )
     application.team = team
     _save_application(application)
     hands = {"from_team": giver.slug, "to_team": team.slug}
@@ -115,8 +119,10 @@ def subscribe(
             subscription.save()
     except IntegrityError:
         raise Conflict(
-            f"{application} has a subscription to {api} already.",
-            remedy="Change its plan, or cancel it first.",
+            gettext("{application} has a subscription to {api} already.").format(
+                application=application, api=api
+            ),
+            remedy=gettext("Change its plan, or cancel it first."),
         ) from None
     record(
         "subscription_requested",
@@ -149,7 +155,10 @@ def change_plan(*, subscription: Subscription, plan: Plan, by: User, reason: str
     check(by, Permission.SUBSCRIBE, subscription.application.team)
     _check_offered(subscription.api, plan)
     if plan == subscription.plan:
-        raise Conflict(f"This subscription is on {plan} already.", remedy="Choose another plan.")
+        raise Conflict(
+            gettext("This subscription is on {plan} already.").format(plan=plan),
+            remedy=gettext("Choose another plan."),
+        )
     subscription.move_to(Status.CHANGE_PENDING)
     subscription.requested_plan, subscription.requested_at = plan, timezone.now()
     subscription.reason = reason.strip()
@@ -249,14 +258,16 @@ def expire(*, subscription: Subscription) -> Subscription:
 def _name(name: str) -> str:
     name = name.strip()
     if not name:
-        raise Invalid("An application needs a name.", field="name")
+        raise Invalid(gettext("An application needs a name."), field="name")
     return name
 
 
 def _reason(reason: str, verb: str) -> str:
     reason = reason.strip()
     if not reason:
-        raise Invalid(f"Say why you {verb} it: the consumer reads this.", field="reason")
+        raise Invalid(
+            gettext("Say why you {verb} it: the consumer reads this.").format(verb=verb), field="reason"
+        )
     return reason
 
 
@@ -266,8 +277,10 @@ def _save_application(application: Application) -> None:
             application.save()
     except IntegrityError:
         raise Conflict(
-            f"{application.team} has an application named {application.name} already.",
-            remedy="Choose another name.",
+            gettext("{team} has an application named {name} already.").format(
+                team=application.team, name=application.name
+            ),
+            remedy=gettext("Choose another name."),
         ) from None
 
 
@@ -280,7 +293,7 @@ def _locked_application(application: Application) -> Application:
         .first()
     )
     if found is None:
-        raise NotFound("This application was deleted.")
+        raise NotFound(gettext("This application was deleted."))
     return found
 
 
@@ -298,18 +311,20 @@ def _check_open(api: Api) -> None:
         return
     if Publication.DEPRECATED in statuses:
         raise Conflict(
-            f"{api} is deprecated and takes no new subscriptions.",
-            remedy="Look for its successor on its page.",
+            gettext("{api} is deprecated and takes no new subscriptions.").format(api=api),
+            remedy=gettext("Look for its successor on its page."),
         )
-    raise Conflict(f"{api} is not published.", remedy="Choose an API from the catalog.")
+    raise Conflict(
+        gettext("{api} is not published.").format(api=api), remedy=gettext("Choose an API from the catalog.")
+    )
 
 
 def _check_offered(api: Api, plan: Plan) -> None:
     served = ApiVersion.objects.served().filter(api=api)
     if not Plan.objects.live().filter(pk=plan.pk, versions__in=served).exists():
         raise Invalid(
-            f"{api} does not offer the plan {plan}.",
-            remedy="Choose one of the plans on its page.",
+            gettext("{api} does not offer the plan {plan}.").format(api=api, plan=plan),
+            remedy=gettext("Choose one of the plans on its page."),
             field="plan",
         )
 
@@ -317,8 +332,10 @@ def _check_offered(api: Api, plan: Plan) -> None:
 def _check_waits(subscription: Subscription, *statuses: str, word: str = "waiting for this decision") -> None:
     if subscription.status not in statuses:
         raise Conflict(
-            f"This subscription is {subscription.get_status_display().lower()}, not {word}.",
-            remedy="Reload the page: somebody was quicker.",
+            gettext("This subscription is {status}, not {word}.").format(
+                status=subscription.get_status_display().lower(), word=word
+            ),
+            remedy=gettext("Reload the page: somebody was quicker."),
         )
 
 
@@ -343,7 +360,7 @@ def _take_requested_plan(
 ) -> Subscription:
     plan = subscription.requested_plan
     if plan is None:
-        raise Conflict("No change of plan waits here.", remedy="Reload the page.")
+        raise Conflict(gettext("No change of plan waits here."), remedy=gettext("Reload the page."))
     subscription.move_to(Status.ACTIVE)
     subscription.plan, subscription.requested_plan = plan, None
     subscription.save(update_fields=["status", "plan", "requested_plan", "requested_at", "reason"])
@@ -358,7 +375,7 @@ def _back_to_old_plan(subscription: Subscription) -> Plan:
     """Restore the state that the request came from; answers the plan that was asked for."""
     plan = subscription.requested_plan
     if plan is None:
-        raise Conflict("No change of plan waits here.", remedy="Reload the page.")
+        raise Conflict(gettext("No change of plan waits here."), remedy=gettext("Reload the page."))
     subscription.move_to(Status.ACTIVE)
     subscription.requested_plan = None
     subscription.save(update_fields=["status", "requested_plan"])

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy as _
 
 from apis.models import Api, ApiVersion, Plan
 from portal.accounts.models import Team, User
@@ -19,8 +20,9 @@ class ApplicationForm(forms.ModelForm):
     class Meta:
         model = Application
         fields = ("name", "description")
+        labels = {"name": _("Name"), "description": _("Description")}
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
-        help_texts = {"name": "What calls the APIs, as people know it: “Checkout web”."}
+        help_texts = {"name": _("What calls the APIs, as people know it: “Checkout web”.")}
 
 
 class NewApplicationForm(ApplicationForm):
@@ -28,7 +30,8 @@ class NewApplicationForm(ApplicationForm):
         Team.objects.none(),
         to_field_name="slug",
         empty_label=None,
-        help_text="The application belongs to this team, not to you.",
+        help_text=_("The application belongs to this team, not to you."),
+        label=_("Team"),
     )
     field_order = ("name", "team", "description")
 
@@ -40,7 +43,7 @@ class NewApplicationForm(ApplicationForm):
 class PlanChoice(forms.ModelChoiceField):
     def label_from_instance(self, obj: Plan) -> str:
         quota = f", {obj.quota_text}" if obj.quota_text else ""
-        how = "starts at once" if obj.approval == "automatic" else "needs approval"
+        how = gettext("starts at once") if obj.approval == "automatic" else gettext("needs approval")
         return f"{obj.name}: {obj.rate_text}{quota}, {how}"
 
 
@@ -52,25 +55,30 @@ class SubscribeForm(forms.Form):
     """Somebody who has no application to choose names a new one here: one page less on the way to the first call."""
 
     application = forms.ModelChoiceField(
-        Application.objects.none(), to_field_name="public_id", empty_label=None
+        Application.objects.none(), to_field_name="public_id", empty_label=None, label=_("Application")
     )
     name = forms.CharField(
         max_length=120,
-        label="Name of your application",
-        help_text="What will call the API, as people know it: “Checkout web”. It is registered with the subscription.",
+        label=_("Name of your application"),
+        help_text=_(
+            "What will call the API, as people know it: “Checkout web”. It is registered with the subscription."
+        ),
     )
     team = forms.ModelChoiceField(
         Team.objects.none(),
         to_field_name="slug",
         empty_label=None,
-        help_text="The application belongs to this team, not to you.",
+        help_text=_("The application belongs to this team, not to you."),
+        label=_("Team"),
     )
-    plan = PlanChoice(Plan.objects.none(), to_field_name="slug", empty_label=None, widget=forms.RadioSelect)
+    plan = PlanChoice(
+        Plan.objects.none(), to_field_name="slug", empty_label=None, widget=forms.RadioSelect, label=_("Plan")
+    )
     reason = forms.CharField(
         max_length=2000,
         required=False,
-        label="What is it for?",
-        help_text="Whoever approves reads this.",
+        label=_("What is it for?"),
+        help_text=_("Whoever approves reads this."),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 
@@ -88,9 +96,11 @@ class SubscribeForm(forms.Form):
 
 
 class ChangePlanForm(forms.Form):
-    plan = PlanChoice(Plan.objects.none(), to_field_name="slug", empty_label=None, widget=forms.RadioSelect)
+    plan = PlanChoice(
+        Plan.objects.none(), to_field_name="slug", empty_label=None, widget=forms.RadioSelect, label=_("Plan")
+    )
     reason = forms.CharField(
-        max_length=2000, required=False, label="Why?", widget=forms.Textarea(attrs={"rows": 3})
+        max_length=2000, required=False, label=_("Why?"), widget=forms.Textarea(attrs={"rows": 3})
     )
 
     def __init__(self, *args: Any, subscription: Subscription, **kwargs: Any) -> None:
@@ -102,14 +112,14 @@ class ReasonForm(forms.Form):
     """A note with a decision; the action asks for one where the other side must learn why."""
 
     reason = forms.CharField(
-        max_length=2000, required=False, label="Note", widget=forms.Textarea(attrs={"rows": 2})
+        max_length=2000, required=False, label=_("Note"), widget=forms.Textarea(attrs={"rows": 2})
     )
 
 
 class DeleteForm(forms.Form):
     """Deleting asks for the name."""
 
-    name = forms.CharField(label="Its name, to confirm")
+    name = forms.CharField(label=_("Its name, to confirm"))
 
     def __init__(self, *args: Any, application: Application, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -118,7 +128,9 @@ class DeleteForm(forms.Form):
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"].strip()
         if name != self.application.name:
-            raise forms.ValidationError(f"This is not its name. It is called {self.application.name}.")
+            raise forms.ValidationError(
+                gettext("This is not its name. It is called {name}.").format(name=self.application.name)
+            )
         return name
 
 
@@ -129,8 +141,8 @@ class TransferForm(DeleteForm):
         Team.objects.none(),
         to_field_name="slug",
         empty_label=None,
-        label="The team that takes it",
-        help_text="One in which you may register applications.",
+        label=_("The team that takes it"),
+        help_text=_("One in which you may register applications."),
     )
     field_order = ("team", "name")
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apis.models import Api, Plan
 from portal.accounts.models import Team, User
@@ -83,13 +84,13 @@ class RequestForm(models.Model):
 
 
 class SubscriptionStatus(models.TextChoices):
-    PENDING = "pending"
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    CHANGE_PENDING = "change_pending", "Plan change pending"
-    REJECTED = "rejected"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
+    PENDING = "pending", _("Pending")
+    ACTIVE = "active", _("Active")
+    SUSPENDED = "suspended", _("Suspended")
+    CHANGE_PENDING = "change_pending", _("Plan change pending")
+    REJECTED = "rejected", _("Rejected")
+    CANCELLED = "cancelled", _("Cancelled")
+    EXPIRED = "expired", _("Expired")
 
 
 class Subscription(HasStatus):
@@ -191,8 +192,8 @@ class Approval(models.Model):
     """One decision on a request: who, when, outcome, reason. `by` is empty where the plan approves by itself."""
 
     class Outcome(models.TextChoices):
-        APPROVED = "approved"
-        REJECTED = "rejected"
+        APPROVED = "approved", _("Approved")
+        REJECTED = "rejected", _("Rejected")
 
     subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="approvals")
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")

@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from portal import palette
 from portal.accounts.models import Viewer
+from portal.lazily import gettext_lazy as _
 from portal.palette import Group, Hit, Place
 
 from .models import Application
@@ -13,9 +14,11 @@ from .models import Application
 
 def connect() -> None:
     palette.offers(
-        Place("Applications", "subscriptions:applications", "app", "my apps subscriptions"),
-        Place("Approvals", "subscriptions:approvals", "ok", "requests waiting decide review"),
-        Place("Register an application", "subscriptions:register", "plus", "new create add app", action=True),
+        Place(_("Applications"), "subscriptions:applications", "app", "my apps subscriptions"),
+        Place(_("Approvals"), "subscriptions:approvals", "ok", "requests waiting decide review"),
+        Place(
+            _("Register an application"), "subscriptions:register", "plus", "new create add app", action=True
+        ),
     )
     palette.finds(find)
 
@@ -27,4 +30,4 @@ def find(user: Viewer, text: str) -> Iterable[Group]:
         Hit(each.name, each.get_absolute_url(), each.team.name, "app")
         for each in rows.select_related("team")[: palette.SHOWN]
     ]
-    yield Group("Applications", hits)
+    yield Group(_("Applications"), hits)

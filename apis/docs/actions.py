@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from apis import catalog
 from apis.models import Api, DocsPage
@@ -36,10 +37,15 @@ def write(
     slug = _slug(slug or title)
     pages = _pages(api)
     if len(pages) >= MOST_PAGES:
-        raise Invalid(f"An API has at most {MOST_PAGES} docs pages.", remedy="Put some of them together.")
+        raise Invalid(
+            _("An API has at most {most_pages} docs pages.").format(most_pages=MOST_PAGES),
+            remedy=_("Put some of them together."),
+        )
     if any(page.slug == slug for page in pages):
         raise Invalid(
-            f"There is a page {slug} already.", remedy="Choose another title or address.", field="title"
+            _("There is a page {slug} already.").format(slug=slug),
+            remedy=_("Choose another title or address."),
+            field="title",
         )
     page = DocsPage(api=api, slug=slug, title=title, text=text, updated_by=by, position=len(pages))
     page.save()
@@ -58,8 +64,10 @@ def change(*, page: DocsPage, by: User, seen: int | None = None, **said: Any) ->
     page = _own(page, by)
     if seen is not None and seen != page.revision:
         raise Conflict(
-            f"{page.updated_by or 'Somebody'} changed this page meanwhile.",
-            remedy="Copy what you wrote, reload, and put it in again.",
+            _("{updated_by} changed this page meanwhile.").format(
+                updated_by=page.updated_by or _("Somebody")
+            ),
+            remedy=_("Copy what you wrote, reload, and put it in again."),
         )
     page.title, page.text = _checked(said.get("title", page.title), said.get("text", page.text))
     page.revision += 1
@@ -90,11 +98,15 @@ def _own(page: DocsPage, by: User) -> DocsPage:
     api = _locked(page.api, by)
     found = DocsPage.objects.select_related("updated_by", "version").filter(pk=page.pk).first()
     if found is None:
-        raise Conflict(f"{page} was deleted meanwhile.", remedy="Write it as a new page.")
+        raise Conflict(
+            _("{page} was deleted meanwhile.").format(page=page), remedy=_("Write it as a new page.")
+        )
     if found.version is not None:
         raise Conflict(
-            f"This page comes from {found.version.object_path} in the cluster.",
-            remedy=f"Change it there: {found.origin}.",
+            _("This page comes from {object_path} in the cluster.").format(
+                object_path=found.version.object_path
+            ),
+            remedy=_("Change it there: {origin}.").format(origin=found.origin),
         )
     found.api = api
     return found
@@ -126,11 +138,19 @@ def _checked(title: str, text: str) -> tuple[str, str]:
     title, text = " ".join(title.split()), text.replace("\r\n", "\n").strip()
     for name, value, most in (("title", title, LONGEST_TITLE), ("text", text, LONGEST_TEXT)):
         if not value:
-            raise Invalid(f"The {name} is empty.", remedy="Write one.", field=name)
+            raise Invalid(_("The {name} is empty.").format(name=name), remedy=_("Write one."), field=name)
         if len(value) > most:
-            raise Invalid(f"The {name} is longer than {most:,} characters.", remedy="Shorten it.", field=name)
+            raise Invalid(
+                _("The {name} is longer than {most:,} characters.").format(name=name, most=most),
+                remedy=_("Shorten it."),
+                field=name,
+            )
         if "\0" in value:
-            raise Invalid(f"The {name} holds a NUL character.", remedy="Leave it out.", field=name)
+            raise Invalid(
+                _("The {name} holds a NUL character.").format(name=name),
+                remedy=_("Leave it out."),
+                field=name,
+            )
     return title, text
 
 
@@ -139,6 +159,6 @@ def _slug(wish: str) -> str:
     # `new` is the address of the form for a new page.
     if not slug or slug == "new":
         raise Invalid(
-            "No address can be made of this title.", remedy="Use some letters or digits.", field="title"
+            _("No address can be made of this title."), remedy=_("Use some letters or digits."), field="title"
         )
     return slug

@@ -7,6 +7,7 @@ changes of it.
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apis.enforcement import parts
 from apis.enforcement.parts import Change, Wish
@@ -44,18 +45,25 @@ def read(*, version: ApiVersion, by: User) -> KubeObject:
     check_can_publish(by, version.api)
     if version.kind != OURS or version.withdrawn_at is not None:
         raise Conflict(
-            f"{version.kind} {version.object_path} is not changed here. {place_of(version).why}",
-            remedy="Change the object where it is kept; its page says which fields.",
+            _("{kind} {object_path} is not changed here. {why}").format(
+                kind=version.kind, object_path=version.object_path, why=place_of(version).why
+            ),
+            remedy=_("Change the object where it is kept; its page says which fields."),
         )
     obj = get_cluster(version.cluster).get(API, namespace=version.namespace, name=version.object_name)
     if obj.uid != version.uid:
         raise Conflict(
-            f"{version.object_path} was deleted and made anew since the catalog read it.",
-            remedy="Wait a moment, then reload the page.",
+            _("{object_path} was deleted and made anew since the catalog read it.").format(
+                object_path=version.object_path
+            ),
+            remedy=_("Wait a moment, then reload the page."),
         )
     for problem in parts.problems(obj, ()):
         raise Conflict(
-            f"{version.object_path} cannot be read as it is: {problem.message}.", remedy=problem.remedy
+            _("{object_path} cannot be read as it is: {message}.").format(
+                object_path=version.object_path, message=problem.message
+            ),
+            remedy=problem.remedy,
         )
     return obj
 
@@ -127,12 +135,14 @@ def change(
 def _proposed(obj: KubeObject, wish: Wish, seen: int | None) -> Proposal:
     if seen is not None and seen != obj.generation:
         raise Conflict(
-            f"{obj.kind.kind} {obj.namespace}/{obj.name} was changed meanwhile: it is generation {obj.generation} now.",
-            remedy="Reload the page and make your change again.",
+            _("{kind} {namespace}/{name} was changed meanwhile: it is generation {generation} now.").format(
+                kind=obj.kind.kind, namespace=obj.namespace, name=obj.name, generation=obj.generation
+            ),
+            remedy=_("Reload the page and make your change again."),
         )
     changed = parts.changes(obj, wish)
     if not changed:
-        raise Invalid("Nothing would change.", remedy="The object says all of this already.")
+        raise Invalid(_("Nothing would change."), remedy=_("The object says all of this already."))
     _check_plans(obj, wish)
     for problem in parts.problems(obj, changed):
         raise Invalid(f"{problem.message}.", remedy=problem.remedy, field=problem.field)
@@ -152,8 +162,8 @@ def _check_plans(obj: KubeObject, wish: Wish) -> None:
     added = set(wish.get("plans", ())) - set(parts.stated(obj)["plans"])
     if unknown := sorted(added - set(plan_names(obj))):
         raise Invalid(
-            f"There is no plan {', '.join(unknown[:5])}.",
-            remedy="Name a Plan of the cluster.",
+            _("There is no plan {names}.").format(names=", ".join(unknown[:5])),
+            remedy=_("Name a Plan of the cluster."),
             field="spec.plans",
         )
 

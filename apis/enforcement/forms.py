@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 
 from apis.enforcement.parts import Wish
 from portal.errors import Invalid
+from portal.lazily import gettext_lazy as _
 
 LONGEST = 40_000
 # Where a message about a field of the object stands; the first one that fits counts.
@@ -42,35 +44,39 @@ class LinesField(forms.CharField):
 
 
 class EnforcementForm(forms.Form):
-    plans = LinesField("Plans", rows=3)
-    oauth2 = forms.BooleanField(label="Access tokens", required=False)
-    api_key = forms.BooleanField(label="API keys", required=False)
+    plans = LinesField(_("Plans"), rows=3)
+    oauth2 = forms.BooleanField(label=_("Access tokens"), required=False)
+    api_key = forms.BooleanField(label=_("API keys"), required=False)
     public = forms.BooleanField(
-        label="Calls without any credential", required=False, help_text="Then nobody is asked who they are."
+        label=_("Calls without any credential"),
+        required=False,
+        help_text=_("Then nobody is asked who they are."),
     )
     scopes = LinesField(
-        "Scopes of operations",
-        "One operation a line, as GET /orders/{id}: orders.read orders.audit. They take the place of those in the definition.",
+        _("Scopes of operations"),
+        _(
+            "One operation a line, as GET /orders/{id}: orders.read orders.audit. They take the place of those in the definition."
+        ),
     )
     timeout_production = forms.IntegerField(
-        label="Timeout in production, seconds", min_value=1, max_value=600
+        label=_("Timeout in production, seconds"), min_value=1, max_value=600
     )
-    timeout_sandbox = forms.IntegerField(label="Timeout in sandbox, seconds", min_value=1, max_value=600)
+    timeout_sandbox = forms.IntegerField(label=_("Timeout in sandbox, seconds"), min_value=1, max_value=600)
     cors_origins = LinesField(
-        "Origins whose pages may call", "Such as https://shop.example. Without any, CORS is off."
+        _("Origins whose pages may call"), _("Such as https://shop.example. Without any, CORS is off.")
     )
-    request_set = LinesField("Set on requests", "One header a line, as X-Region: eu.")
-    request_remove = LinesField("Remove from requests", "One header name a line.", rows=2)
-    response_set = LinesField("Set on answers", "One header a line.")
-    response_remove = LinesField("Remove from answers", "One header name a line.", rows=2)
+    request_set = LinesField(_("Set on requests"), _("One header a line, as X-Region: eu."))
+    request_remove = LinesField(_("Remove from requests"), _("One header name a line."), rows=2)
+    response_set = LinesField(_("Set on answers"), _("One header a line."))
+    response_remove = LinesField(_("Remove from answers"), _("One header name a line."), rows=2)
     seen = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, stated: Wish, plans: list[str], seen: int) -> None:
         """`stated` is what the object says, `plans` are the names that there are."""
         super().__init__(data, initial=_initial(stated) | {"seen": seen})
-        self.fields[
-            "plans"
-        ].help_text = f"One a line, the recommended one first. There are {', '.join(plans[:30]) or 'none'}."
+        self.fields["plans"].help_text = gettext(
+            "One a line, the recommended one first. There are {names}."
+        ).format(names=", ".join(plans[:30]) or "none")
         for environment in ("production", "sandbox"):
             if environment not in stated["timeouts"]:
                 del self.fields[f"timeout_{environment}"]
@@ -139,12 +145,14 @@ def _scopes(line: str) -> dict[str, Any]:
     operation, colon, scopes = line.rpartition(": ") if ": " in line else line.rpartition(":")
     method, _, path = operation.partition(" ")
     if not colon or not path.strip():
-        raise forms.ValidationError(f"{line[:80]} is no operation with its scopes.")
+        raise forms.ValidationError(gettext("{line} is no operation with its scopes.").format(line=line[:80]))
     return {"method": method.upper(), "path": path.strip(), "scopes": scopes.split()}
 
 
 def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon:
-        raise forms.ValidationError(f"{line[:80]} has no colon between the header's name and its value.")
+        raise forms.ValidationError(
+            gettext("{line} has no colon between the header's name and its value.").format(line=line[:80])
+        )
     return name.strip(), value.strip()

@@ -6,9 +6,14 @@ from typing import Any
 
 from apis.models import ApiVersion, Environment, SyncProblem
 from portal.accounts.models import AuditEvent
+from portal.lazily import gettext_lazy as _
 
 CHANGED = "version_enforcement_changed"
-CREDENTIALS = {"oauth2": "Access tokens", "api_key": "API keys", "public": "Calls without any credential"}
+CREDENTIALS = {
+    "oauth2": _("Access tokens"),
+    "api_key": _("API keys"),
+    "public": _("Calls without any credential"),
+}
 SCOPES_SHOWN = 300
 
 

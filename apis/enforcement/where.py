@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from apis.models import ApiVersion
 from apis.sources import kinds
 from portal.errors import PorticoError
 from portal.kube import get_cluster
+from portal.lazily import gettext_lazy as _
 
 OURS = "portico.dev/v1alpha1/Api"
 # Kind and group -> part -> the fields that say it. A part that is missing is not said by the object.
@@ -15,42 +18,44 @@ FIELDS: dict[str, dict[str, str]] = {
         "Credentials and scopes": "spec.security",
         "Timeouts": "spec.upstreams.<environment>.timeoutSeconds",
         "CORS": "spec.mediation.cors",
-        "Headers": "spec.mediation.requestHeaders and responseHeaders",
+        "Headers": _("spec.mediation.requestHeaders and responseHeaders"),
         "Rewriting": "spec.mediation.rewrite",
     },
     "gateway.networking.k8s.io/HTTPRoute": {
-        "Plans": "annotation portico.dev/plans",
+        "Plans": _("annotation portico.dev/plans"),
         "Timeouts": "spec.rules[].timeouts",
         "CORS, headers and rewriting": "spec.rules[].filters",
     },
     "networking.istio.io/VirtualService": {
-        "Plans": "annotation portico.dev/plans",
+        "Plans": _("annotation portico.dev/plans"),
         "Timeouts": "spec.http[].timeout",
         "CORS": "spec.http[].corsPolicy",
         "Headers": "spec.http[].headers",
         "Rewriting": "spec.http[].rewrite",
     },
     "devportal.kuadrant.io/APIProduct": {
-        "Everything of the route": "the HTTPRoute that spec.targetRef names",
-        "Credentials": "the AuthPolicy of that route",
+        "Everything of the route": _("the HTTPRoute that spec.targetRef names"),
+        "Credentials": _("the AuthPolicy of that route"),
     },
-    "/Service": {"Plans": "annotation portico.dev/plans"},
+    "/Service": {"Plans": _("annotation portico.dev/plans")},
     "wso2.com/API": {
-        "Everything": "the x-wso2 extensions of the definition in its ConfigMap, and api.yaml of an apictl project",
-        "Credentials": "the Security objects that the definition names",
+        "Everything": _(
+            "the x-wso2 extensions of the definition in its ConfigMap, and api.yaml of an apictl project"
+        ),
+        "Credentials": _("the Security objects that the definition names"),
     },
     "gateway.api-platform.wso2.com/RestApi": {
         "Credentials, scopes, CORS and headers": "spec.policies",
         "Timeouts and rewriting": "spec.upstream",
     },
     "dp.wso2.com/API": {
-        "Credentials": "Authentication objects that point at it",
-        "Scopes": "Scope objects that its routes name",
-        "Plans": "RateLimitPolicy and Subscription plans of the cluster",
-        "CORS and headers": "Authentication objects and the filters of its HTTPRoutes",
-        "Timeouts": "its Backend objects",
+        "Credentials": _("Authentication objects that point at it"),
+        "Scopes": _("Scope objects that its routes name"),
+        "Plans": _("RateLimitPolicy and Subscription plans of the cluster"),
+        "CORS and headers": _("Authentication objects and the filters of its HTTPRoutes"),
+        "Timeouts": _("its Backend objects"),
     },
-    "dp.wso2.com/RouteMetadata": {"Everything": "its HTTPRoutes and the policies that point at them"},
+    "dp.wso2.com/RouteMetadata": {"Everything": _("its HTTPRoutes and the policies that point at them")},
 }
 
 
@@ -72,15 +77,17 @@ def place_of(version: ApiVersion) -> Place:
     *group, _, kind = version.kind.split("/")
     fields = FIELDS.get(f"{''.join(group)}/{kind}", {})
     if version.withdrawn_at is not None:
-        return Place("", fields, "The object is gone from the cluster.")
+        return Place("", fields, gettext("The object is gone from the cluster."))
     try:
         cluster = get_cluster(version.cluster)
     except PorticoError as error:
         return Place("", fields, error.message)
     if cluster.edits:
-        why = "" if version.kind == OURS else "Only objects of portico.dev are changed here."
+        why = "" if version.kind == OURS else gettext("Only objects of portico.dev are changed here.")
         return Place("", fields, why)
-    return Place(_file(version), fields, "It is kept in a folder, which Portico leaves to its authors.")
+    return Place(
+        _file(version), fields, gettext("It is kept in a folder, which Portico leaves to its authors.")
+    )
 
 
 def _file(version: ApiVersion) -> str:

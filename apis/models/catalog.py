@@ -11,6 +11,7 @@ from django.utils import timezone
 from apis.querysets import ApiQuerySet, ApiVersionQuerySet
 from portal.accounts.models import Team
 from portal.addresses import address
+from portal.lazily import gettext_lazy as _
 from portal.transitions import HasStatus
 
 from .plans import Plan, PlanApproval
@@ -18,8 +19,8 @@ from .reference import ObjectReference
 
 
 class Environment(models.TextChoices):
-    PRODUCTION = "production"
-    SANDBOX = "sandbox"
+    PRODUCTION = "production", _("Production")
+    SANDBOX = "sandbox", _("Sandbox")
 
 
 class ApiType(models.TextChoices):
@@ -31,9 +32,9 @@ class ApiType(models.TextChoices):
 
 
 class Visibility(models.TextChoices):
-    PUBLIC = "public", "Public: everybody, without signing in"
-    INTERNAL = "internal", "Internal: everybody who is signed in"
-    TEAM = "team", "Team: the owning team only"
+    PUBLIC = "public", _("Public: everybody, without signing in")
+    INTERNAL = "internal", _("Internal: everybody who is signed in")
+    TEAM = "team", _("Team: the owning team only")
 
 
 class Api(models.Model):
@@ -80,12 +81,12 @@ class Api(models.Model):
 
 
 class Publication(models.TextChoices):
-    DISCOVERED = "discovered"
-    PUBLISHED = "published"
-    DEPRECATED = "deprecated"
-    BLOCKED = "blocked"
-    RETIRED = "retired"
-    REJECTED = "rejected"
+    DISCOVERED = "discovered", _("Discovered")
+    PUBLISHED = "published", _("Published")
+    DEPRECATED = "deprecated", _("Deprecated")
+    BLOCKED = "blocked", _("Blocked")
+    RETIRED = "retired", _("Retired")
+    REJECTED = "rejected", _("Rejected")
 
 
 class ApiVersion(ObjectReference, HasStatus):

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from apis.querysets import PlanQuerySet
 
@@ -10,14 +11,14 @@ from .reference import ObjectReference
 
 
 class PlanApproval(models.TextChoices):
-    AUTOMATIC = "automatic"
-    MANUAL = "manual"
+    AUTOMATIC = "automatic", _("Automatic")
+    MANUAL = "manual", _("Manual")
 
 
 class QuotaPeriod(models.TextChoices):
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
+    DAY = "day", _("Day")
+    WEEK = "week", _("Week")
+    MONTH = "month", _("Month")
 
 
 class Plan(ObjectReference):
@@ -69,9 +70,11 @@ class Plan(ObjectReference):
 
     @property
     def rate_text(self) -> str:
-        unit = {1: "second", 60: "minute", 3600: "hour"}.get(self.rate_seconds, f"{self.rate_seconds} s")
-        return f"{self.rate_requests:,} a {unit}"
+        rates = {1: _("{count:,} a second"), 60: _("{count:,} a minute"), 3600: _("{count:,} a hour")}
+        rate = rates.get(self.rate_seconds) or _("{count:,} a {seconds} s")
+        return rate.format(count=self.rate_requests, seconds=self.rate_seconds)
 
     @property
     def quota_text(self) -> str:
-        return f"{self.quota_requests:,} a {self.quota_period}" if self.quota_requests else ""
+        quotas = {"day": _("{count:,} a day"), "week": _("{count:,} a week"), "month": _("{count:,} a month")}
+        return quotas[self.quota_period].format(count=self.quota_requests) if self.quota_requests else ""

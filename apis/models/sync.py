@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apis.querysets import SyncProblemQuerySet
 
@@ -14,9 +15,9 @@ class SyncRun(models.Model):
     """One pass over a cluster."""
 
     class Outcome(models.TextChoices):
-        RUNNING = "running"
-        COMPLETE = "complete"
-        FAILED = "failed"
+        RUNNING = "running", _("Running")
+        COMPLETE = "complete", _("Complete")
+        FAILED = "failed", _("Failed")
 
     cluster = models.CharField(max_length=63)
     started_at = models.DateTimeField(default=timezone.now, editable=False)

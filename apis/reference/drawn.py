@@ -7,18 +7,20 @@ from typing import Any
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from portal.lazily import gettext_lazy as _
+
 from .coloured import json_html
 from .merged import Book, Node
 from .samples import Sampler, written
 from .trees import Tree, prose
 
 PLACES = {
-    "path": "Path",
-    "query": "Query",
-    "querystring": "Query",
-    "header": "Headers",
-    "cookie": "Cookies",
-    "argument": "Arguments",
+    "path": _("Path parameters"),
+    "query": _("Query parameters"),
+    "querystring": _("Query parameters"),
+    "header": _("Headers"),
+    "cookie": _("Cookies"),
+    "argument": _("Arguments"),
 }
 LONGEST_EXAMPLE = 6000
 MOST_EXAMPLES = 4

@@ -8,6 +8,7 @@ from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -104,7 +105,7 @@ def load(pks: list[int], user: Viewer) -> list[Api]:
 def sorts(query: CatalogQuery) -> list[tuple[str, str, bool]]:
     """(value, label, chosen). The first is what nobody has to ask for: the best match, or without words the name."""
     if query.text:
-        options = [("", "Best match"), *SORT_LABELS.items()]
+        options = [("", _("Best match")), *SORT_LABELS.items()]
     else:
         options = [("" if value == "name" else value, label) for value, label in SORT_LABELS.items()]
     chosen = query.sort if query.text or query.sort != "name" else ""

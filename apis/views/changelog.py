@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -91,7 +92,7 @@ def feed(request: HttpRequest, slug: str) -> HttpResponse:
         changelog.with_first(rows).select_related("version__api", "old", "new").order_by("-took_at", "-id")
     )
     address = settings.PORTAL_URL + reverse("apis:api", args=[slug])
-    atom = Atom1Feed(title=f"{api.name}: changes", link=address, description="")
+    atom = Atom1Feed(title=_("{name}: changes").format(name=api.name), link=address, description="")
     for entry in map(changelog.entry_of, found[:IN_FEED]):
         row = entry.comparison
         atom.add_item(
@@ -108,8 +109,8 @@ def feed(request: HttpRequest, slug: str) -> HttpResponse:
 def summary_of(entry: Entry) -> str:
     """`2 breaking, 1 safe`, or why that cannot be said."""
     if entry.state != "compared":
-        return "being compared" if entry.state == "waiting" else "could not be compared"
-    return ", ".join(f"{n} {level}" for level, n in counts_of(entry)) or "nothing that callers notice"
+        return _("being compared") if entry.state == "waiting" else _("could not be compared")
+    return ", ".join(f"{n} {level}" for level, n in counts_of(entry)) or _("nothing that callers notice")
 
 
 def counts_of(entry: Entry) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apis import permissions
@@ -71,8 +72,8 @@ def edit(request: HttpRequest, slug: str, version: str, page: str) -> HttpRespon
     found = _place(shown, page).page
     if found.version_id is not None:
         raise Conflict(
-            f"{found} comes from the cluster and is not changed here.",
-            remedy=f"Change it there: {_origin(request, shown, found)}.",
+            _("{found} comes from the cluster and is not changed here.").format(found=found),
+            remedy=_("Change it there: {origin}.").format(origin=_origin(request, shown, found)),
         )
     return _edit(request, shown, found)
 
@@ -90,7 +91,7 @@ def _edit(request: HttpRequest, shown: Shown, page: DocsPage | None) -> HttpResp
     if request.method == "POST" and form.is_valid() and "preview" not in request.POST:
         saved = _save(request, shown, page, form)
         if saved is not None:
-            messages.success(request, f"{saved} is saved.")
+            messages.success(request, _("{saved} is saved.").format(saved=saved))
             return redirect("apis:docs-page", shown.api.slug, shown.version.version, saved.slug)
     context = {
         "api": shown.api,
@@ -128,7 +129,7 @@ def delete(request: HttpRequest, slug: str, version: str, page: str) -> HttpResp
     found = _place(shown, page).page
     if request.method == "POST":
         actions.delete(page=found, by=person(request))
-        messages.success(request, f"{found} is deleted.")
+        messages.success(request, _("{found} is deleted.").format(found=found))
         return redirect("apis:docs", slug, version)
     return render(
         request, "apis/docs_delete.html", {"api": shown.api, "version": shown.version, "page": found}

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apis import permissions
@@ -116,7 +117,12 @@ def _change(
     except PorticoError as error:
         form.add_error(None, f"{error.message} {error.remedy}")
     else:
-        messages.success(request, f"Applied to {shown.version.object_path} as generation {obj.generation}.")
+        messages.success(
+            request,
+            _("Applied to {object_path} as generation {generation}.").format(
+                object_path=shown.version.object_path, generation=obj.generation
+            ),
+        )
         return redirect("apis:enforcement", shown.api.slug, shown.version.version)
     return None
 

@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from apis import actions, permissions
@@ -55,8 +56,10 @@ def decide(request: HttpRequest, slug: str, version: str, step: str) -> HttpResp
 def _check_possible(version: ApiVersion, step: Step) -> None:
     if version.status not in step.statuses:
         raise Conflict(
-            f"{version} is {version.status}: there is nothing to {step.name} now.",
-            remedy="Somebody may have decided meanwhile; its page shows what is possible.",
+            gettext("{version} is {status}: there is nothing to {name} now.").format(
+                version=version, status=version.status, name=step.name
+            ),
+            remedy=gettext("Somebody may have decided meanwhile; its page shows what is possible."),
         )
 
 
@@ -66,8 +69,8 @@ def waiting(request: HttpRequest) -> HttpResponse:
     """Discovered versions that wait for this person; POST publishes the ticked ones."""
     if not permissions.publishes(request.user):
         raise Forbidden(
-            "You may not publish: none of your teams has a namespace.",
-            remedy="Ask an administrator of the portal to grant your team its namespace.",
+            gettext("You may not publish: none of your teams has a namespace."),
+            remedy=gettext("Ask an administrator of the portal to grant your team its namespace."),
         )
     versions = (
         ApiVersion.objects.publishable_by(request.user)
@@ -88,10 +91,13 @@ def _publish_ticked(request: HttpRequest, versions: ApiVersionQuerySet) -> HttpR
     published, conflicts = actions.publish_all(versions=versions.filter(wanted), by=person(request))
     if published:
         messages.success(
-            request, f"{len(published)} published: {', '.join(str(version) for version in published[:5])}."
+            request,
+            gettext("{published} published: {names}.").format(
+                published=len(published), names=", ".join(str(version) for version in published[:5])
+            ),
         )
     for conflict in conflicts[:5]:
         messages.error(request, f"{conflict.message} {conflict.remedy}")
     if not published and not conflicts:
-        messages.error(request, "Nothing was published: tick the versions first.")
+        messages.error(request, gettext("Nothing was published: tick the versions first."))
     return redirect("apis:waiting")

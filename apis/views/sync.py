@@ -10,6 +10,7 @@ from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, Quer
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -20,16 +21,17 @@ from portal.accounts.models import Viewer
 from portal.accounts.people import person
 from portal.accounts.roles import Permission, can
 from portal.htmx import wants_part
+from portal.lazily import gettext_lazy as _
 from portal.listing import Sort, listing_of
 
 RUNS_A_CLUSTER = 5
 BACKENDS_SHOWN = 20
 NAMESPACES_OFFERED = 200
 SORTS = {
-    "newest": Sort("Newest first", ("-first_seen_at", "-id")),
-    "oldest": Sort("Oldest first", ("first_seen_at", "id")),
-    "object": Sort("By object", ("namespace", "object_name", "kind", "field", "id")),
-    "kind": Sort("By kind", ("kind", "namespace", "object_name", "field", "id")),
+    "newest": Sort(_("Newest first"), ("-first_seen_at", "-id")),
+    "oldest": Sort(_("Oldest first"), ("first_seen_at", "id")),
+    "object": Sort(_("By object"), ("namespace", "object_name", "kind", "field", "id")),
+    "kind": Sort(_("By kind"), ("kind", "namespace", "object_name", "field", "id")),
 }
 
 
@@ -64,7 +66,9 @@ def sync(request: HttpRequest) -> HttpResponse:
 def start(request: HttpRequest) -> HttpResponse:
     """Ask for a full pass; the page follows it."""
     actions.start_full_sync(by=person(request))
-    messages.success(request, "A full sync was asked for. It shows here as soon as a worker has taken it.")
+    messages.success(
+        request, gettext("A full sync was asked for. It shows here as soon as a worker has taken it.")
+    )
     return redirect("apis:sync")
 
 
@@ -88,7 +92,9 @@ def _choices(visible: SyncProblemQuerySet) -> dict[str, Any]:
     names, kinds, namespaces = ([group[at] for group in groups if group[at]] for at in range(3))
     return {
         "problem_count": count,
-        "needs_text": f"{count} problem needs you" if count == 1 else f"{count} problems need you",
+        "needs_text": ngettext("{count} problem needs you", "{count} problems need you", count).format(
+            count=count
+        ),
         "cluster_names": sorted({*names, *settings.CLUSTERS}) if len(settings.CLUSTERS) > 1 else [],
         "kinds": sorted(set(kinds)),
         "namespaces": sorted(set(namespaces))[:NAMESPACES_OFFERED],

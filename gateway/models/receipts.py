@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apis.models import ApiVersion
 from keymanager.models import Credential
@@ -50,10 +51,10 @@ class VersionProblem(models.Model):
 
 
 class ReceiptStatus(models.TextChoices):
-    RUNNING = "running"
-    COMPLETE = "complete"
-    STUCK = "stuck"
-    SUPERSEDED = "superseded"
+    RUNNING = "running", _("Running")
+    COMPLETE = "complete", _("Complete")
+    STUCK = "stuck", _("Stuck")
+    SUPERSEDED = "superseded", _("Superseded")
 
 
 class Receipt(models.Model):

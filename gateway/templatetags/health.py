@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from django import template
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from apis.models import Api
 from gateway.models import VersionHealth
@@ -23,7 +24,7 @@ def live_health(found: Mapping[int, VersionHealth], version_pk: int) -> SafeStri
     """Whether it answers, and when that was seen."""
     seen = found.get(version_pk)
     if seen is None:
-        return health("idle", "Not probed")
+        return health("idle", _("Not probed"))
     return health(
-        "ok" if seen.answering else "bad", "Live" if seen.answering else "Not answering", when(seen.at)
+        "ok" if seen.answering else "bad", _("Live") if seen.answering else _("Not answering"), when(seen.at)
     )

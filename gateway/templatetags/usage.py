@@ -5,6 +5,7 @@ from typing import Any
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from apis.models import ApiVersion
 from gateway import subscribers
@@ -88,9 +89,9 @@ def share(part: int, whole: int) -> SafeString:
     """A bar as long as the part. Not a limit's: it does not turn red when it is full."""
     percent = round(100 * part / whole) if whole else 0
     return format_html(
-        '<svg class="quota" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label="{} percent of calls">'
+        '<svg class="quota" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label="{}">'
         '<rect width="{}" height="6"/></svg>',
-        percent,
+        _("{percent} percent of calls").format(percent=percent),
         percent,
     )
 

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apis.models import ApiVersion
 from keymanager import signing, tokens
@@ -28,8 +29,10 @@ def mint_token(*, application: Application, version: ApiVersion, environment: st
     )
     if limited is None:
         raise Conflict(
-            f"{application} has no access to {version.api} in {environment}.",
-            remedy="Subscribe it first, or choose another application.",
+            _("{application} has no access to {api} in {environment}.").format(
+                application=application, api=version.api, environment=environment
+            ),
+            remedy=_("Subscribe it first, or choose another application."),
         )
     text = tokens.mint(
         application=application,

@@ -13,6 +13,7 @@ import msgspec
 from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from apis.reference import snippets
 from apis.reference.calls import Call as Sketch
@@ -107,9 +108,9 @@ def head_of(call: Call, response: HTTPResponse, began: float) -> Answer:
     answer = Answer(response.status, _phrase(response), times, shown_headers(response.getheaders()))
     answer.request_id = names.get("x-request-id", "")[:64]
     if 300 <= response.status < 400 and "location" in names:
-        answer.notes.append("A redirect: it is shown, and not followed.")
+        answer.notes.append(gettext("A redirect: it is shown, and not followed."))
     if "set-cookie" in names:
-        answer.notes.append("Its cookies are left out.")
+        answer.notes.append(gettext("Its cookies are left out."))
     return answer
 
 
@@ -131,13 +132,17 @@ def read_into(answer: Answer, response: HTTPResponse) -> bytes:
         for piece in pieces(response, MOST_KEPT + 1):
             body += piece
     except TooSlow:
-        cut = f"It was still coming after {settings.TRY_SECONDS} s; this is its beginning."
+        cut = gettext("It was still coming after {try_seconds} s; this is its beginning.").format(
+            try_seconds=settings.TRY_SECONDS
+        )
     except (OSError, ValueError):
-        cut = "It broke off; this is what came."
+        cut = gettext("It broke off; this is what came.")
     answer.times = replace(answer.times, body=(time.perf_counter() - began) * 1000)
     if len(body) > MOST_KEPT:
         body = body[:MOST_KEPT]
-        cut = "It is larger than a page can hold; this is its beginning. “Send and save” has all of it."
+        cut = gettext(
+            "It is larger than a page can hold; this is its beginning. “Send and save” has all of it."
+        )
     show(
         answer, body, response.headers.get("content-type", ""), encoded="content-encoding" in response.headers
     )
@@ -154,12 +159,18 @@ def show(answer: Answer, body: bytes, media: str, *, encoded: bool = False) -> N
     answer.size = len(body)
     text = None if encoded else text_of(body, media)
     if text is None:
-        answer.notes.append(f"{_plain_media(media)}: no text to show." if body else "It has no body.")
+        answer.notes.append(
+            gettext("{plain_media}: no text to show.").format(plain_media=_plain_media(media))
+            if body
+            else gettext("It has no body.")
+        )
         return
     if "json" in media:
         text = _indented(body, text)
     if len(text) > MOST_SHOWN:
-        answer.notes.append(f"Shown are its first {MOST_SHOWN // 1024} KB.")
+        answer.notes.append(
+            gettext("Shown are its first {most_shown} KB.").format(most_shown=MOST_SHOWN // 1024)
+        )
         text = text[:MOST_SHOWN]
     answer.text = text
     answer.html = (
@@ -193,7 +204,7 @@ def _indented(body: bytes, text: str) -> str:
 
 def _plain_media(media: str) -> str:
     kind = media.partition(";")[0].strip()
-    return kind[:100] if kind else "Bytes of no stated kind"
+    return kind[:100] if kind else gettext("Bytes of no stated kind")
 
 
 def file_name(media: str) -> str:

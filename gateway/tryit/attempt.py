@@ -7,6 +7,7 @@ from http.client import HTTPResponse
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 from apis.models import ApiVersion, DescribedOperation, Document, Operation, Publication
 from apis.views.reference import operation_context
@@ -74,8 +75,8 @@ class Attempt:
             return self.problem(error)
         except TooSlow:
             late = Conflict(
-                f"The API did not answer within {settings.TRY_SECONDS} s.",
-                remedy="A program of yours may wait longer.",
+                _("The API did not answer within {try_seconds} s.").format(try_seconds=settings.TRY_SECONDS),
+                remedy=_("A program of yours may wait longer."),
             )
             return self.problem(late, status=504)
         except Gone:
@@ -120,9 +121,9 @@ class Attempt:
         version = self.version
         served = {*ApiVersion.SERVED, Publication.BLOCKED}
         if version.withdrawn_at or version.definition_pending or version.status not in served:
-            raise Conflict("The gateway does not serve this version.", remedy="Its page says why.")
+            raise Conflict(_("The gateway does not serve this version."), remedy=_("Its page says why."))
         if self.environment not in version.base_urls:
-            raise Conflict("This version is served in no environment.", remedy="Ask its team.")
+            raise Conflict(_("This version is served in no environment."), remedy=_("Ask its team."))
 
     # ---- what becomes of the answer ---------------------------------------------------------------------------------
     def _whole(self, call: Call, found: answers.Answer, response: HTTPResponse, proof: Proof) -> HttpResponse:
@@ -177,8 +178,10 @@ class Attempt:
         }
         if response.length is not None and response.length > settings.TRY_BYTES:
             raise Invalid(
-                f"The answer has {response.length:,} bytes; {settings.TRY_BYTES // 1024**2} MB can be saved here.",
-                remedy="Copy the call as curl.",
+                _("The answer has {length:,} bytes; {try_bytes} MB can be saved here.").format(
+                    length=response.length, try_bytes=settings.TRY_BYTES // 1024**2
+                ),
+                remedy=_("Copy the call as curl."),
             )
         saved = _Saved(response, lambda: self._end(place))
         return StreamingHttpResponse(saved, content_type="application/octet-stream", headers=headers)

@@ -7,6 +7,7 @@ from http.client import HTTPResponse
 from django.conf import settings
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from .places import Place
 from .wire import Call, Gone, TooSlow, pieces
@@ -53,18 +54,18 @@ class Stream:
             yield after
 
     def _lines(self) -> Iterator[str]:
-        began, count, end = time.monotonic(), 0, "The API ended it."
+        began, count, end = time.monotonic(), 0, gettext("The API ended it.")
         try:
             for text in self._events:
                 count += 1
                 yield _item(time.monotonic() - began, text)
                 if count >= MOST_EVENTS:
-                    end = f"Ended after {MOST_EVENTS} events."
+                    end = gettext("Ended after {most_events} events.").format(most_events=MOST_EVENTS)
                     break
         except TooSlow:
-            end = "Ended here: a try listens no longer."
+            end = gettext("Ended here: a try listens no longer.")
         except OSError:
-            end = "It broke off."
+            end = gettext("It broke off.")
         told = f"{count} {'event' if count == 1 else 'events'} in {time.monotonic() - began:.1f} s. {self._say() or end}"
         yield format_html('<li class="end">{}</li>', told)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlencode
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from apis.reference.calls import HEADER, PLACEHOLDER
 from portal.errors import Invalid
@@ -84,7 +85,11 @@ def outgoing(
     fields = {field.name: given.get(field.name, "") for field in shape.fields}
     for field in shape.fields:
         if field.required and not fields[field.name] and field.place != "form":
-            raise Invalid(f"{field.label} is needed.", remedy="Fill it in.", field=field.name)
+            raise Invalid(
+                gettext("{label} is needed.").format(label=field.label),
+                remedy=gettext("Fill it in."),
+                field=field.name,
+            )
     of = {place: _placed(fields, place) for place in ("path", "query", "header", "form")}
     target = target_of(base_path, shape.path, of["path"], [pair for pair in of["query"].items() if pair[1]])
     media, body = _body(shape, given, files, of["form"])
@@ -100,7 +105,9 @@ def outgoing(
 def too_large() -> Invalid:
     most = settings.TRY_BYTES // 1024**2
     return Invalid(
-        f"A body may have {most} MB here.", remedy="Send it from a program of your own.", field="body"
+        gettext("A body may have {most} MB here.").format(most=most),
+        remedy=gettext("Send it from a program of your own."),
+        field="body",
     )
 
 
@@ -115,25 +122,33 @@ def target_of(
     )
     if any(step.partition(";")[0] in (".", "..") for step in re.split(r"[/\\]", unquote(path))):
         raise Invalid(
-            "A value of dots alone would lead to another path.",
-            remedy="Fill in something else.",
+            gettext("A value of dots alone would lead to another path."),
+            remedy=gettext("Fill in something else."),
             field="path",
         )
     query = urlencode(list(asked), quote_via=quote, safe="")
     target = f"{path}?{query}" if query else path
     if not _TARGET.fullmatch(target) or not target.startswith(base_path):
         raise Invalid(
-            "This address cannot be called.", remedy="Look for signs that no address holds.", field="path"
+            gettext("This address cannot be called."),
+            remedy=gettext("Look for signs that no address holds."),
+            field="path",
         )
     if len(target) > LONGEST_TARGET:
-        raise Invalid("The address is too long.", remedy="Fill in shorter values.", field="path")
+        raise Invalid(
+            gettext("The address is too long."), remedy=gettext("Fill in shorter values."), field="path"
+        )
     return target
 
 
 def _filled(name: str, given: Mapping[str, str]) -> str:
     value = given.get(name, "")
     if not value:
-        raise Invalid(f"{name} is needed.", remedy="It is a part of the path.", field=f"path.{name}")
+        raise Invalid(
+            gettext("{name} is needed.").format(name=name),
+            remedy=gettext("It is a part of the path."),
+            field=f"path.{name}",
+        )
     return quote(value, safe="")
 
 
@@ -149,8 +164,10 @@ def _headers(given: Mapping[str, str]) -> list[tuple[str, str]]:
             continue
         if not may_send(name) or _CONTROL.search(value) or len(value) > LONGEST_VALUE:
             raise Invalid(
-                f"The header {name} cannot have this value.",
-                remedy=f"One line, at most {LONGEST_VALUE} characters.",
+                gettext("The header {name} cannot have this value.").format(name=name),
+                remedy=gettext("One line, at most {longest_value} characters.").format(
+                    longest_value=LONGEST_VALUE
+                ),
                 field=f"header.{name}",
             )
         sent.append((name, value.strip()))
@@ -183,7 +200,9 @@ def _graphql(given: Mapping[str, str]) -> bytes:
             sent["variables"] = json.loads(text)
         except (ValueError, RecursionError):
             raise Invalid(
-                "The variables are no JSON.", remedy='Write them as {"name": 1}.', field="variables"
+                gettext("The variables are no JSON."),
+                remedy=gettext('Write them as {"name": 1}.'),
+                field="variables",
             ) from None
     return json.dumps(sent, ensure_ascii=False).encode(errors="replace")
 

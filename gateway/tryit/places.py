@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from portal.accounts import limits
 from portal.accounts.models import User
@@ -50,15 +51,17 @@ def take(by: User) -> Place:
     counted = limits.count(limits.Limit(f"try {by.public_id}", settings.TRIES_A_MINUTE, 60))
     if counted.wait:
         raise TooManyTries(
-            f"{settings.TRIES_A_MINUTE} calls a minute can be tried here; a program of yours has the whole of your plan.",
-            remedy=f"Try again in {counted.wait} s, or copy the call as curl.",
+            gettext(
+                "{tries_a_minute} calls a minute can be tried here; a program of yours has the whole of your plan."
+            ).format(tries_a_minute=settings.TRIES_A_MINUTE),
+            remedy=gettext("Try again in {wait} s, or copy the call as curl.").format(wait=counted.wait),
             retry_after=counted.wait,
         )
     with _Held.lock:
         if _Held.people[by.pk] >= settings.TRIES_AT_ONCE_EACH:
             raise TooManyTries(
-                "Your call before this one still runs.",
-                remedy="Stop it, or wait until it ends.",
+                gettext("Your call before this one still runs."),
+                remedy=gettext("Stop it, or wait until it ends."),
                 retry_after=settings.TRY_SECONDS,
             )
         if _Held.people.total() >= settings.TRIES_AT_ONCE:

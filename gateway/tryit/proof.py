@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apis.first_call import auth_choices
 from apis.models import ApiVersion
@@ -52,12 +53,14 @@ def choices(version: ApiVersion, subscriptions: list[Subscription]) -> dict[str,
     """What can be chosen, value -> label, the likeliest first."""
     offered = auth_choices(version)
     minted = {
-        row.application.public_id: f"{row.application.name}: a five-minute token ({row.plan.name})"
+        row.application.public_id: _("{name}: a five-minute token ({name2})").format(
+            name=row.application.name, name2=row.plan.name
+        )
         for row in subscriptions
         if "token" in offered
     }
-    typed = {"key": "An API key or token of mine"} if offered.keys() & {"key", "token"} else {}
-    nothing = "No credential" if "none" in offered else "No credential (expect 401)"
+    typed = {"key": _("An API key or token of mine")} if offered.keys() & {"key", "token"} else {}
+    nothing = _("No credential") if "none" in offered else _("No credential (expect 401)")
     return {**minted, **typed, "none": nothing}
 
 
@@ -71,7 +74,7 @@ def proof_of(version: ApiVersion, environment: str, given: Mapping[str, str], by
     row = next((row for row in granted(version, by) if row.application.public_id == chosen), None)
     if row is None:
         raise Invalid(
-            "That application has no access to this API.", remedy="Choose another.", field="credential"
+            _("That application has no access to this API."), remedy=_("Choose another."), field="credential"
         )
     token = actions.mint_token(application=row.application, version=version, environment=environment, by=by)
     return _bearer(token, row.application)
@@ -81,12 +84,16 @@ def _typed(text: str, version: ApiVersion) -> Proof:
     text = re.sub(r"(?i)^(authorization:\s*)?bearer\s+|^x-api-key:\s*", "", text)
     if not text:
         raise Invalid(
-            "Paste the key.",
-            remedy="It is used for this call alone, and not kept. A lost key cannot be shown again; create another.",
+            _("Paste the key."),
+            remedy=_(
+                "It is used for this call alone, and not kept. A lost key cannot be shown again; create another."
+            ),
             field="key",
         )
     if not _WORD.fullmatch(text):
-        raise Invalid("That is no key: it has spaces or signs in it.", remedy="Copy it whole.", field="key")
+        raise Invalid(
+            _("That is no key: it has spaces or signs in it."), remedy=_("Copy it whole."), field="key"
+        )
     if _TOKEN.fullmatch(text):
         return _bearer(text, None)
     headers = [("X-API-Key", text)]

@@ -6,6 +6,7 @@ The browser's own could not reach the gateway without a second origin; a thread 
 from collections.abc import Iterator
 from http.client import HTTPResponse
 
+from django.utils.translation import gettext as _
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError, generate_nonce
@@ -58,9 +59,9 @@ class Talk:
                 for event in self.talk.events():
                     yield from self._told(event)
             except (RemoteProtocolError, LocalProtocolError):
-                self.ended = "It broke a rule of WebSockets."
+                self.ended = _("It broke a rule of WebSockets.")
             if size > MOST_BYTES:
-                self.ended = self.ended or "Ended after 1 MB."
+                self.ended = self.ended or _("Ended after 1 MB.")
 
     def _told(self, event: Event) -> Iterator[str]:
         if isinstance(event, TextMessage):

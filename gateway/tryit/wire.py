@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from portal.errors import GatewayUnavailable
 
@@ -146,7 +147,8 @@ class Call:
         except (OSError, HTTPException, ValueError) as error:
             self.close()
             raise GatewayUnavailable(
-                "The gateway did not answer.", remedy="Try again in a moment; the status page says how it is."
+                _("The gateway did not answer."),
+                remedy=_("Try again in a moment; the status page says how it is."),
             ) from error
         self.answered = time.perf_counter()
         return response

@@ -5,8 +5,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.utils import dateformat
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from .marks import Mark
 from .ranges import Range
@@ -69,20 +71,30 @@ def short(number: float) -> str:
 def moment(at: dt.datetime, found: Range, *, full: bool = False) -> str:
     """The begin of a step as people read it, in UTC."""
     if found.noun == "day":
-        return f"{at:%a %-d %b}" if full else f"{at:%-d %b}"
-    return f"{at:%a %-d %b, %H:%M}" if full or (at.hour == 0 and found.noun == "hour") else f"{at:%H:%M}"
+        return dateformat.format(at, "D j M" if full else "j M")
+    return (
+        dateformat.format(at, "D j M, H:i")
+        if full or (at.hour == 0 and found.noun == "hour")
+        else f"{at:%H:%M}"
+    )
 
 
 def sentence(report: Report, marks: Sequence[Mark] = ()) -> str:
     """What the first chart says, for whoever does not see it."""
-    span = f"Calls {report.range.each}, from {moment(report.starts[0], report.range, full=True)} UTC"
+    span = _("Calls {each}, from {moment} UTC").format(
+        each=report.range.each, moment=moment(report.starts[0], report.range, full=True)
+    )
     if not report.points:
-        return f"{span}: none."
+        return _("{span}: none.").format(span=span)
     peaks = []
     for name, values in report.points.items():
         most = max(values)
         at = moment(report.starts[values.index(most)], report.range, full=True)
-        peaks.append(f"{name} {sum(values):,} in all, most {most:,} at {at}")
+        peaks.append(
+            _("{name} {sum:,} in all, most {most:,} at {at}").format(
+                name=name, sum=sum(values), most=most, at=at
+            )
+        )
     marked = "".join(f" {mark.label} on {mark.at.astimezone(dt.UTC):%a %-d %b, %H:%M}." for mark in marks)
     return f"{span}: {'; '.join(peaks)}.{marked}"
 
@@ -90,16 +102,16 @@ def sentence(report: Report, marks: Sequence[Mark] = ()) -> str:
 def classes_sentence(report: Report) -> str:
     """What the bars say."""
     if not report.classes:
-        return "No answers."
+        return _("No answers.")
     total = sum(sum(values) for values in report.classes.values())
     parts = [
         f"{class_name(found)} {100 * sum(values) / total:.1f} %" for found, values in report.classes.items()
     ]
-    return f"Answers by class: {', '.join(parts)} of {total:,}."
+    return _("Answers by class: {names} of {total:,}.").format(names=", ".join(parts), total=total)
 
 
 def class_name(status_class: int) -> str:
-    return f"{status_class}xx" if status_class else "no answer"
+    return f"{status_class}xx" if status_class else _("no answer")
 
 
 def lines(

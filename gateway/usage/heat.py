@@ -7,14 +7,16 @@ from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from gateway.models import CallSeries, HourCalls
+from portal.lazily import gettext_lazy as _
 
 from .reports import named
 
 DAYS = 14
 LEVELS = 5
-NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+NAMES = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
 _LEFT, _STEP, _ROW = 34, 23.6, 26
 
 
@@ -37,13 +39,14 @@ class Heat:
     def sentence(self) -> str:
         """What the squares say, for whoever does not see them."""
         if not self.most:
-            return f"Calls by weekday and hour in the last {DAYS} days: none."
+            return gettext("Calls by weekday and hour in the last {days} days: none.").format(days=DAYS)
         day, hour = max(
             ((day, hour) for day in range(7) for hour in range(24)), key=lambda at: self.calls[at[0]][at[1]]
         )
-        return (
-            f"Calls by weekday and hour in the last {DAYS} days, {self.zone}. "
-            f"Busiest: {NAMES[day]} from {hour:02}:00 to {(hour + 1) % 24:02}:00 with {self.most:,} calls."
+        return gettext(
+            "Calls by weekday and hour in the last {days} days, {zone}. Busiest: {names} from {hour:02}:00 to {hour2:02}:00 with {most:,} calls."
+        ).format(
+            days=DAYS, zone=self.zone, names=NAMES[day], hour=hour, hour2=(hour + 1) % 24, most=self.most
         )
 
     def level(self, calls: int) -> int:

@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.db.models import Exists, F, OuterRef
+from django.utils.translation import gettext as _
 
 from gateway.models import QuotaUse
 
@@ -26,7 +27,10 @@ def quota_marks(scope: Scope, since: dt.datetime) -> list[Mark]:
     theirs = scope.subscriptions.filter(application=OuterRef("application"), api=OuterRef("api"))
     rows = QuotaUse.objects.filter(Exists(theirs), exhausted_at__gte=since)
     names = rows.order_by("-exhausted_at").values_list("exhausted_at", F(f"{scope.by}__name"))
-    return [Mark(at, f"{_shortened(name)} quota used up") for at, name in reversed(names[:SHOWN])]
+    return [
+        Mark(at, _("{shortened} quota used up").format(shortened=_shortened(name)))
+        for at, name in reversed(names[:SHOWN])
+    ]
 
 
 def _shortened(name: str) -> str:

@@ -8,9 +8,11 @@ from typing import Any
 
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from gateway.models import BUCKETS_MS, CallCount, CallSeries
 from gateway.targets.envoy.replies import REPLIES
+from portal.lazily import gettext_lazy as _
 
 from .latency import percentile
 from .ranges import Range
@@ -19,11 +21,11 @@ from .tally import LET_THROUGH
 TOP = 10
 SHOWN_SERIES = 4
 _FEW = 1000
-OTHERS = "Others"
+OTHERS = _("Others")
 _LATENCY = {f"bucket{n}": Sum(f"latency__{n}") for n in range(len(BUCKETS_MS) + 1)}
 REASONS = {reply.reason: reply.title for reply in REPLIES} | {
-    "aborted": "The caller left before an answer",
-    "bad_request": "Request not understood",
+    "aborted": _("The caller left before an answer"),
+    "bad_request": _("Request not understood"),
 }
 
 
@@ -31,7 +33,7 @@ def title_of(reason: str, status_class: int) -> str:
     """Why a call got no good answer, in a few words."""
     if reason:
         return REASONS.get(reason, reason.replace("_", " ").capitalize())
-    return f"The API answered {status_class}xx"
+    return gettext("The API answered {status_class}xx").format(status_class=status_class)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +172,12 @@ class Parts:
         known = CallSeries.objects.filter(pk__in=series)
         names = (f"{by}_id", f"{by}__name", "api__name", "version__version", "operation")
         self._of = {pk: row for pk, *row in known.values_list("pk", *names)}
-        self.labels = {row[0]: row[1] or "Unknown" for row in self._of.values()}
+        self.labels = {row[0]: row[1] or gettext("Unknown") for row in self._of.values()}
 
     def party(self, series: int) -> tuple[Any, Group] | None:
         """What it belongs to: a key, and a group without calls that has its names."""
         pk, name, *_ = self._of.get(series, (None, None))
-        return (pk, Group(name or "Unknown", 0, 0))
+        return (pk, Group(name or gettext("Unknown"), 0, 0))
 
     def operation(self, series: int) -> tuple[Any, Group] | None:
         """The same of its operation; None where none was found to be called."""
@@ -215,7 +217,7 @@ def _points(rows: QuerySet[CallCount], parts: Parts, starts: list[dt.datetime]) 
     lines: dict[tuple[int, str], list[int]] = {}
     for pk, at, calls in rows.values_list(f"series__{parts.by}", "at").annotate(n=Sum("calls")):
         if at in place:
-            line = (pk or 0, parts.labels.get(pk, "Unknown"))
+            line = (pk or 0, parts.labels.get(pk, gettext("Unknown")))
             lines.setdefault(line, [0] * len(starts))[place[at]] += calls
     ranked = sorted(lines, key=lambda line: (-sum(lines[line]), line[1], line[0]))
     kept: dict[str, list[int]] = {}
@@ -223,7 +225,7 @@ def _points(rows: QuerySet[CallCount], parts: Parts, starts: list[dt.datetime]) 
         label, same = line[1], sum(other[1] == line[1] for other in ranked[: ranked.index(line)])
         kept[f"{label} ({same + 1})" if same else label] = lines[line]
     if rest := ranked[SHOWN_SERIES:]:
-        kept[OTHERS] = [sum(step) for step in zip(*(lines[line] for line in rest), strict=True)]
+        kept[str(OTHERS)] = [sum(step) for step in zip(*(lines[line] for line in rest), strict=True)]
     return kept
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from apis.models import Api
 from gateway.models import CallSeries
@@ -54,9 +55,9 @@ def choices(user: Viewer) -> list[tuple[str, list[tuple[str, str]]]]:
     apis = list(apis_of(user).order_by("name").values_list("slug", "name")[:_LISTED])
     groups = []
     if applications or not apis:
-        groups.append(("Applications", [(APPLICATIONS, "All applications"), *applications]))
+        groups.append((_("Applications"), [(APPLICATIONS, _("All applications")), *applications]))
     if apis:
-        groups.append(("APIs", [(APIS, "All APIs"), *apis]))
+        groups.append(("APIs", [(APIS, _("All APIs")), *apis]))
     return groups
 
 
@@ -64,12 +65,12 @@ def scope_of(user: Viewer, value: str) -> Scope:
     """The one of that name; by default what the person consumes, or else publishes. Raises NotFound for what they may not see."""
     value = value or _usual(user)
     if value == APPLICATIONS:
-        return _of_applications(value, "All applications", applications_of(user))
+        return _of_applications(value, _("All applications"), applications_of(user))
     if value == APIS:
         series = CallSeries.objects.of_apis(user)
         counted = CallSeries.objects.of_apis(user, everybody=True)
         live = Subscription.objects.live().filter(api__in=apis_of(user))
-        return Scope(value, "All APIs", series, counted, live, "api")
+        return Scope(value, _("All APIs"), series, counted, live, "api")
     if application := applications_of(user).filter(public_id=value).first():
         scope = _of_applications(value, application.name, applications_of(user).filter(pk=application.pk))
         return replace(scope, application=application)
@@ -77,7 +78,7 @@ def scope_of(user: Viewer, value: str) -> Scope:
         live = Subscription.objects.live().filter(api=api)
         series = CallSeries.objects.filter(api=api, everybody=False)
         return Scope(value, api.name, series, series, live, "application")
-    raise NotFound("There is no such application or API, or you may not see its calls.")
+    raise NotFound(_("There is no such application or API, or you may not see its calls."))
 
 
 def _usual(user: Viewer) -> str:

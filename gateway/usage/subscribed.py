@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 from django.db.models import Case, F, FloatField, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
-from django.utils import timezone
+from django.utils import dateformat, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from gateway.models import CallSeries, HourCalls, QuotaUse, Receipt, ReceiptStatus
+from portal.lazily import gettext_lazy as _
 from portal.zones import zone_name
 from subscriptions.models import Application, Subscription, SubscriptionStatus
 
@@ -33,9 +35,9 @@ LINE_FIELDS = (
 )
 _NO_CALLS = format_html('<span class="t3">{}</span>', "—")
 _ENFORCEMENT = {
-    ReceiptStatus.COMPLETE: ("ok", "Enforced", "ok"),
-    ReceiptStatus.RUNNING: ("info", "On its way", "clock"),
-    ReceiptStatus.STUCK: ("bad", "Stuck", "bad"),
+    ReceiptStatus.COMPLETE: ("ok", _("Enforced"), "ok"),
+    ReceiptStatus.RUNNING: ("info", _("On its way"), "clock"),
+    ReceiptStatus.STUCK: ("bad", _("Stuck"), "bad"),
 }
 
 
@@ -84,10 +86,14 @@ class Row:
         if row.status not in Subscription.ENFORCED:
             return None
         if self.used_up:
-            return ("warn", "Refusing with 429", "warn")
+            return ("warn", gettext("Refusing with 429"), "warn")
         version = row.api.current_version
         if version and version.sunset_on and version.status == "deprecated":
-            return ("warn", f"Retires {version.sunset_on:%-d %b}", "clock")
+            return (
+                "warn",
+                gettext("Retires {sunset_on}").format(sunset_on=dateformat.format(version.sunset_on, "j M")),
+                "clock",
+            )
         if row.status == SubscriptionStatus.ACTIVE and self.receipt:
             return _ENFORCEMENT.get(ReceiptStatus(self.receipt.status))
         return None

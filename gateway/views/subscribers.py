@@ -13,15 +13,16 @@ from apis.models import Plan
 from apis.views.versions import Shown, context_of, load
 from portal.accounts.roles import Permission, can
 from portal.htmx import wants_part
+from portal.lazily import gettext_lazy as _
 from portal.listing import Sort, listing_of
 from subscriptions.models import Subscription
 
 from .. import subscribers as work
 
 SORTS = {
-    "newest": Sort("Newest first", ("-created_at", "-id")),
-    "name": Sort("By application", ("application__name", "id")),
-    "team": Sort("By team", ("application__team__name", "application__name", "id")),
+    "newest": Sort(_("Newest first"), ("-created_at", "-id")),
+    "name": Sort(_("By application"), ("application__name", "id")),
+    "team": Sort(_("By team"), ("application__team__name", "application__name", "id")),
 }
 MOST_IN_FILE = 10_000
 

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -36,7 +37,7 @@ def attempt(request: HttpRequest, slug: str, version: str, operation: str) -> Ht
     try:
         return _attempt(request, slug, version, operation)
     except RequestDataTooBig:
-        typed = Invalid("A body that is typed in may have 1 MB.", remedy="Send a larger one as a file.")
+        typed = Invalid(_("A body that is typed in may have 1 MB."), remedy=_("Send a larger one as a file."))
         return _refuse(request, slug, version, operation, typed)
 
 

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field, replace
 
+from django.utils.translation import gettext
+
 from apis.models import ApiVersion
 from gateway.models import FailedCall
 from gateway.targets.envoy.replies import BAD_PATH, REPLIES
 from portal.accounts.models import Viewer
 from portal.errors import NotFound
+from portal.lazily import gettext_lazy as _
 
 from .asked import Asked, read
 from .chain import BAD, OK, REFUSED_BY, Link, links_of
@@ -14,7 +17,7 @@ from .subject import Subject, of_call, of_pasted
 
 _REPLIES = {str(reply.reason): reply for reply in reversed(REPLIES)}
 # What the gateway answers before its chain begins, and what comes of the API after it.
-_BEFORE, _REQUEST, _API = {BAD_PATH, "bad_request", "too_large"}, "The request", "The API itself"
+_BEFORE, _REQUEST, _API = {BAD_PATH, "bad_request", "too_large"}, _("The request"), _("The API itself")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,9 @@ def about(subject: Subject, by: Viewer) -> Answer:
     links = links_of(subject, by)
     refusing = _refusing(links)
     if refusing is None:
-        text = "Every check that the portal can look at holds now."
-        remedy = "If a call is refused all the same, paste its request id."
-        return Answer("Nothing refuses this now", text, links, remedy=remedy, subject=subject)
+        text = gettext("Every check that the portal can look at holds now.")
+        remedy = gettext("If a call is refused all the same, paste its request id.")
+        return Answer(gettext("Nothing refuses this now"), text, links, remedy=remedy, subject=subject)
     title = _title(refusing.reason)
     return Answer(title, refusing.text, links, refusing.reason, refusing.remedy, subject=subject)
 
@@ -63,7 +66,9 @@ def _of_request(asked: Asked, by: Viewer) -> Answer:
     links = _as_it_was(current, refuser, call)
     refused = next(link for link in links if link.state == BAD)
     return Answer(
-        title=_title(call.reason) if call.reason else f"The API answered {call.status}",
+        title=_title(call.reason)
+        if call.reason
+        else gettext("The API answered {status}").format(status=call.status),
         text=refused.text,
         links=links,
         reason=call.reason,
@@ -81,8 +86,12 @@ def _call(request_id: str, by: Viewer) -> FailedCall:
     found = mine.first()
     if found is None:
         raise NotFound(
-            "No refused or failed call with this request id is known, or it is not yours to ask about.",
-            remedy="A call shows here about a second after its answer. Calls that an API answered well are not kept.",
+            gettext(
+                "No refused or failed call with this request id is known, or it is not yours to ask about."
+            ),
+            remedy=gettext(
+                "A call shows here about a second after its answer. Calls that an API answered well are not kept."
+            ),
         )
     return found
 
@@ -97,10 +106,10 @@ def _as_it_was(current: list[Link], refuser: str, call: FailedCall) -> list[Link
             links.append(_refusal(link, call))
             reached = False
         elif reached:
-            text = link.text if link.state == OK else "Passed."
+            text = link.text if link.state == OK else gettext("Passed.")
             links.append(Link(link.name, OK, text))
         else:
-            links.append(Link(link.name, "idle", "Not reached.", after=True))
+            links.append(Link(link.name, "idle", gettext("Not reached."), after=True))
     if reached:
         links.append(_refusal(Link(_API, BAD, ""), call))
     return links
@@ -112,16 +121,16 @@ def _refusal(link: Link, call: FailedCall) -> Link:
         return link
     reply = _REPLIES.get(call.reason)
     if reply is None:
-        text = f"It answered {call.status}; the gateway let the call through."
-        return replace(link, state=BAD, text=text, remedy="Ask the API’s team, with the request id.")
+        text = gettext("It answered {status}; the gateway let the call through.").format(status=call.status)
+        return replace(link, state=BAD, text=text, remedy=gettext("Ask the API’s team, with the request id."))
     return replace(link, state=BAD, reason=call.reason, text=reply.detail, remedy="")
 
 
 def _now(current: list[Link]) -> str:
     refusing = _refusing(current)
     if refusing is None:
-        return "A call now passes every check that the portal can look at."
-    return f"A call now is refused, too: {refusing.text}"
+        return gettext("A call now passes every check that the portal can look at.")
+    return gettext("A call now is refused, too: {text}").format(text=refusing.text)
 
 
 def _refusing(links: list[Link]) -> Link | None:

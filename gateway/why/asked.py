@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from keymanager import keys
 from portal.errors import Invalid
 
@@ -36,8 +38,10 @@ def read(text: str) -> Asked:
     text = text.strip()
     if not text or len(text) > MAX_CHARACTERS:
         raise Invalid(
-            "Paste something to ask about." if not text else "That is too long to be a call.",
-            remedy="A request id, a curl line, an access token or an API key.",
+            gettext("Paste something to ask about.")
+            if not text
+            else gettext("That is too long to be a call."),
+            remedy=gettext("A request id, a curl line, an access token or an API key."),
             field="ask",
         )
     if re.match(r"curl\s", text):
@@ -50,8 +54,10 @@ def read(text: str) -> Asked:
         found = Asked(request_id=word)
     if found is None:
         raise Invalid(
-            "That is no request id, curl line, access token or API key.",
-            remedy="A refusal names its request id: the member request_id, and the header x-request-id.",
+            gettext("That is no request id, curl line, access token or API key."),
+            remedy=gettext(
+                "A refusal names its request id: the member request_id, and the header x-request-id."
+            ),
             field="ask",
         )
     return found
@@ -70,7 +76,9 @@ def _curl(text: str) -> Asked:
         words = shlex.split(text.replace("\\\r\n", " ").replace("\\\n", " "))[1:]
     except ValueError as error:
         raise Invalid(
-            "The curl line is not whole: a quote is left open.", remedy="Paste all of it.", field="ask"
+            gettext("The curl line is not whole: a quote is left open."),
+            remedy=gettext("Paste all of it."),
+            field="ask",
         ) from error
     method, url, headers = "", "", {}
     for option, value in _pairs(words):
@@ -87,7 +95,11 @@ def _curl(text: str) -> Asked:
             url = url or value
     key, token = headers.get("x-api-key", ""), re.sub(r"(?i)^bearer\s+", "", headers.get("authorization", ""))
     if not url:
-        raise Invalid("The curl line has no address.", remedy="Paste all of it, with https://…", field="ask")
+        raise Invalid(
+            gettext("The curl line has no address."),
+            remedy=gettext("Paste all of it, with https://…"),
+            field="ask",
+        )
     # As the gateway does: a key counts before a token.
     return Asked(key=key, token="" if key else token, method=method or "GET", url=url)
 

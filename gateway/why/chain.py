@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.utils import timezone
+from django.utils import dateformat, timezone
+from django.utils.translation import gettext as _
 
 from apis.models import Publication
 from gateway.models import QuotaUse
@@ -54,7 +55,7 @@ def links_of(subject: Subject, by: Viewer) -> list[Link]:
     found: list[Link] = []
     for name, check in CHECKS:
         refused = any(link.state == BAD for link in found)
-        link = unknown("Not reached.") if refused else check(subject, by)
+        link = unknown(_("Not reached.")) if refused else check(subject, by)
         found.append(Link(name, link.state, link.text, link.reason, link.remedy, after=refused))
     return found
 
@@ -63,29 +64,35 @@ def _address(subject: Subject, by: Viewer) -> Link:
     version = subject.version
     if version is None:
         if not subject.called:
-            return unknown("No call was given: every API that it is subscribed to counts.")
+            return unknown(_("No call was given: every API that it is subscribed to counts."))
         return bad(
             Reason.UNKNOWN_PATH,
-            f"No API that you may see serves {subject.path or 'this path'}.",
-            "Compare it with the base URL on the API’s page.",
+            _("No API that you may see serves {path}.").format(path=subject.path or _("this path")),
+            _("Compare it with the base URL on the API’s page."),
         )
     if version.status == Publication.BLOCKED:
         return bad(
             Reason.BLOCKED_API,
-            f"{version} is blocked by its publisher.",
-            "Ask its team, which the API’s page names.",
+            _("{version} is blocked by its publisher.").format(version=version),
+            _("Ask its team, which the API’s page names."),
         )
     if not version.served or version.withdrawn_at or subject.environment not in version.upstreams:
         return bad(
             Reason.UNKNOWN_PATH,
-            f"{version} is not served in {subject.environment}.",
-            "Its page names the environments and versions that are.",
+            _("{version} is not served in {environment}.").format(
+                version=version, environment=subject.environment
+            ),
+            _("Its page names the environments and versions that are."),
         )
     if subject.operation is None and has_operations(version):
         return bad(
             Reason.UNKNOWN_PATH,
-            f"{version} has no operation {subject.method} {subject.path.removeprefix(version.base_path) or '/'}.",
-            "Its Reference lists methods and paths.",
+            _("{version} has no operation {method} {path}.").format(
+                version=version,
+                method=subject.method,
+                path=subject.path.removeprefix(version.base_path) or "/",
+            ),
+            _("Its Reference lists methods and paths."),
         )
     return ok(f"{version}, {subject.operation or 'any path'}, {subject.environment}.")
 
@@ -93,21 +100,23 @@ def _address(subject: Subject, by: Viewer) -> Link:
 def _credential(subject: Subject, by: Viewer) -> Link:
     version = subject.version
     if version and version.security.get("public"):
-        return ok("This API asks for none.")
+        return ok(_("This API asks for none."))
     if not subject.proof:
         return bad(
             Reason.NOT_AUTHENTICATED,
-            "None was sent.",
-            "Send a token as Authorization: Bearer, or a key as x-api-key.",
+            _("None was sent."),
+            _("Send a token as Authorization: Bearer, or a key as x-api-key."),
         )
     if version and subject.credential:
         wanted = "oauth2" if sends_token(subject.credential) else "api_key"
         if not version.security.get(wanted):
-            other = "an API key" if wanted == "oauth2" else "an access token"
+            other = _("an API key") if wanted == "oauth2" else _("an access token")
             return bad(
-                Reason.NOT_AUTHENTICATED, f"{version} does not take this kind.", f"Use {other} instead."
+                Reason.NOT_AUTHENTICATED,
+                _("{version} does not take this kind.").format(version=version),
+                _("Use {other} instead.").format(other=other),
             )
-    return ok("One was sent.")
+    return ok(_("One was sent."))
 
 
 def _identity(subject: Subject, by: Viewer) -> Link:
@@ -115,34 +124,48 @@ def _identity(subject: Subject, by: Viewer) -> Link:
         return _unproven(subject)
     credential = subject.credential
     if credential is None:
-        return unknown("The gateway logged nobody for this call.")
+        return unknown(_("The gateway logged nobody for this call."))
     if credential.environment != subject.environment:
         reason = Reason.WRONG_AUDIENCE if sends_token(credential) else Reason.KEY_UNKNOWN
         return bad(
             reason,
-            f"{credential} is of {credential.environment}, the address of {subject.environment}.",
-            f"Use a credential of {subject.environment}, or the address of {credential.environment}.",
+            _("{credential} is of {environment}, the address of {environment2}.").format(
+                credential=credential, environment=credential.environment, environment2=subject.environment
+            ),
+            _("Use a credential of {environment}, or the address of {environment2}.").format(
+                environment=subject.environment, environment2=credential.environment
+            ),
         )
     if _is_for_others(subject):
         return bad(
             Reason.WRONG_AUDIENCE,
-            "The token was asked for other APIs (resource, RFC 8707).",
-            "Ask for one with this API’s base URL as resource, or with none.",
+            _("The token was asked for other APIs (resource, RFC 8707)."),
+            _("Ask for one with this API’s base URL as resource, or with none."),
         )
-    return ok(f"{credential}, {credential.get_kind_display()} of {subject.application}.")
+    return ok(
+        _("{credential}, {kind} of {application}.").format(
+            credential=credential, kind=credential.get_kind_display(), application=subject.application
+        )
+    )
 
 
 def _unproven(subject: Subject) -> Link:
     if subject.refused == Reason.KEY_UNKNOWN:
-        text = "No API key is like this one."
-        remedy = "Copy it whole: a double click selects all of it. A lost key cannot be shown again; create another."
+        text = _("No API key is like this one.")
+        remedy = _(
+            "Copy it whole: a double click selects all of it. A lost key cannot be shown again; create another."
+        )
         return bad(Reason.KEY_UNKNOWN, text, remedy)
     if subject.refused == Reason.TOKEN_EXPIRED:
         at = datetime.fromtimestamp(subject.claims["exp"], tz=UTC)
-        text = f"The token ended at {at:%H:%M:%S} UTC on {at:%d %b %Y}."
-        return bad(Reason.TOKEN_EXPIRED, text, "Get another from the token endpoint.")
-    remedy = f"Get one from {settings.ISSUER}/token/. One of an outside issuer can only be checked by a call."
-    return bad(Reason.TOKEN_INVALID, "The token was not signed by this portal, or was altered.", remedy)
+        text = _("The token ended at {at:%H:%M:%S} UTC on {day}.").format(
+            at=at, day=dateformat.format(at, "d M Y")
+        )
+        return bad(Reason.TOKEN_EXPIRED, text, _("Get another from the token endpoint."))
+    remedy = _(
+        "Get one from {issuer}/token/. One of an outside issuer can only be checked by a call."
+    ).format(issuer=settings.ISSUER)
+    return bad(Reason.TOKEN_INVALID, _("The token was not signed by this portal, or was altered."), remedy)
 
 
 def _is_for_others(subject: Subject) -> bool:
@@ -153,16 +176,18 @@ def _is_for_others(subject: Subject) -> bool:
 def _revocation(subject: Subject, by: Viewer) -> Link:
     credential = subject.credential
     if credential is None:
-        return unknown("Nothing to look up.")
+        return unknown(_("Nothing to look up."))
     if not credential.usable:
         return bad(
             _ended_reason(credential),
             f"{credential} {_ended(credential)}",
-            "Use another credential of the application, or create one.",
+            _("Use another credential of the application, or create one."),
         )
     if subject.claims and is_revoked(subject.claims):
-        return bad(Reason.TOKEN_REVOKED, "This token was revoked.", "Get another from the token endpoint.")
-    return ok("Neither it nor its token was revoked.")
+        return bad(
+            Reason.TOKEN_REVOKED, _("This token was revoked."), _("Get another from the token endpoint.")
+        )
+    return ok(_("Neither it nor its token was revoked."))
 
 
 def _ended_reason(credential: Credential) -> Reason:
@@ -173,48 +198,56 @@ def _ended_reason(credential: Credential) -> Reason:
 
 def _ended(credential: Credential) -> str:
     if credential.revoked_at:
-        return f"was revoked at {credential.revoked_at:%H:%M:%S} UTC on {credential.revoked_at:%d %b %Y}."
+        return _("was revoked at {revoked_at:%H:%M:%S} UTC on {day}.").format(
+            revoked_at=credential.revoked_at, day=dateformat.format(credential.revoked_at, "d M Y")
+        )
     if credential.expired and credential.expires_at:
-        return f"expired on {credential.expires_at:%d %b %Y}."
-    return "was rotated, and its overlap is over."
+        return _("expired on {expires_at}.").format(
+            expires_at=dateformat.format(credential.expires_at, "d M Y")
+        )
+    return _("was rotated, and its overlap is over.")
 
 
 def _limits(subject: Subject, by: Viewer) -> Link:
     credential = subject.credential
     if credential is None or credential.kind != CredentialKind.API_KEY:
-        return ok("Only API keys have them.")
+        return ok(_("Only API keys have them."))
     apis = [api.slug for api in credential.allowed_apis.all()]
     if apis and subject.version and subject.version.api.slug not in apis:
         return bad(
             Reason.KEY_NOT_FOR_API,
-            f"The key is for {', '.join(apis)} only.",
-            "Use another key of the application, or create one for this API.",
+            _("The key is for {names} only.").format(names=", ".join(apis)),
+            _("Use another key of the application, or create one for this API."),
         )
     if credential.allowed_ranges:
         return unknown(
-            f"Good from {', '.join(credential.allowed_ranges)} only; the gateway knows the address."
+            _("Good from {names} only; the gateway knows the address.").format(
+                names=", ".join(credential.allowed_ranges)
+            )
         )
-    return ok("The key has none.")
+    return ok(_("The key has none."))
 
 
 def _subscription(subject: Subject, by: Viewer) -> Link:
     application, version = subject.application, subject.version
     if version and version.security.get("public"):
-        return ok("This API asks for none.")
+        return ok(_("This API asks for none."))
     if application is None or version is None:
-        return unknown("Nothing to look up.")
+        return unknown(_("Nothing to look up."))
     row = _newest(subject)
     if row is None:
         return bad(
             Reason.NOT_SUBSCRIBED,
-            f"{application} has never subscribed to {version.api}.",
-            "Subscribe on the API’s page.",
+            _("{application} has never subscribed to {api}.").format(
+                application=application, api=version.api
+            ),
+            _("Subscribe on the API’s page."),
         )
     if row.status == SubscriptionStatus.SUSPENDED:
         return bad(
             Reason.SUSPENDED,
-            "The publisher has suspended it.",
-            "The subscription’s page says why, and by whom.",
+            _("The publisher has suspended it."),
+            _("The subscription’s page says why, and by whom."),
         )
     ended = row.expires_at is not None and row.expires_at <= timezone.now()
     if row.status not in Subscription.ENFORCED or ended:
@@ -222,10 +255,10 @@ def _subscription(subject: Subject, by: Viewer) -> Link:
         waits = row.status == SubscriptionStatus.PENDING
         return bad(
             Reason.NOT_SUBSCRIBED,
-            f"The subscription of {application} is {state}.",
-            "Its publisher has to approve it first." if waits else "Subscribe again on the API’s page.",
+            _("The subscription of {application} is {state}.").format(application=application, state=state),
+            _("Its publisher has to approve it first.") if waits else _("Subscribe again on the API’s page."),
         )
-    return ok(f"{application} is subscribed under {row.plan}.")
+    return ok(_("{application} is subscribed under {plan}.").format(application=application, plan=row.plan))
 
 
 def _newest(subject: Subject) -> Subscription | None:
@@ -241,7 +274,7 @@ def _quota(subject: Subject, by: Viewer) -> Link:
     row = _newest(subject)
     quota = Quota.of(row.plan) if row else None
     if row is None or quota is None:
-        return ok("There is none.")
+        return ok(_("There is none."))
     now = timezone.now()
     starts, ends = quota.span(now)
     use = QuotaUse.objects.filter(
@@ -251,35 +284,45 @@ def _quota(subject: Subject, by: Viewer) -> Link:
     if used >= quota.requests:
         return bad(
             Reason.QUOTA_EXCEEDED,
-            f"{used:,} of {quota.requests:,} calls of this {quota.period} are used.",
-            f"It begins anew on {ends:%d %b at %H:%M} UTC; a larger plan counts at once.",
+            _("{used:,} of {requests:,} calls of this {period} are used.").format(
+                used=used, requests=quota.requests, period=quota.period
+            ),
+            _("It begins anew on {day} at {time} UTC; a larger plan counts at once.").format(
+                day=dateformat.format(ends, "d M"), time=f"{ends:%H:%M}"
+            ),
         )
-    return ok(f"{used:,} of {quota.requests:,} calls of this {quota.period} are used.")
+    return ok(
+        _("{used:,} of {requests:,} calls of this {period} are used.").format(
+            used=used, requests=quota.requests, period=quota.period
+        )
+    )
 
 
 def _scopes(subject: Subject, by: Viewer) -> Link:
     operation = subject.operation
     if operation is None or not operation.scopes:
-        return ok("The operation needs none.")
+        return ok(_("The operation needs none."))
     if subject.credential and not sends_token(subject.credential):
-        return ok("API keys are not asked for scopes.")
+        return ok(_("API keys are not asked for scopes."))
     needed = " ".join(operation.scopes)
     if not subject.claims:
-        return unknown(f"The token must have {needed}; paste it to see whether it has.")
+        return unknown(
+            _("The token must have {needed}; paste it to see whether it has.").format(needed=needed)
+        )
     missing = [scope for scope in operation.scopes if scope not in subject.claims.get("scope", "").split()]
     if missing:
         return bad(
             Reason.SCOPE_MISSING,
-            f"The token lacks {' '.join(missing)}.",
-            f"Ask the token endpoint for scope={needed}.",
+            _("The token lacks {names}.").format(names=" ".join(missing)),
+            _("Ask the token endpoint for scope={needed}.").format(needed=needed),
         )
-    return ok(f"The token has {needed}.")
+    return ok(_("The token has {needed}.").format(needed=needed))
 
 
 def _rate(subject: Subject, by: Viewer) -> Link:
     row = _newest(subject)
     if row is None:
-        return unknown("Nothing to look up.")
+        return unknown(_("Nothing to look up."))
     return unknown(
         f"{row.plan.rate_text} under {row.plan}; the gateway alone counts them, and its answers say what is left."
     )

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from apis.models import ApiType, ApiVersion, Operation
 from gateway.models import FailedCall
@@ -80,8 +81,8 @@ def of_pasted(asked: Asked, by: Viewer) -> Subject:
 def _take(subject: Subject, credential: Credential | None) -> None:
     if credential is None:
         raise NotFound(
-            "No credential of your teams’ applications is like that.",
-            remedy="Its owner, or the publisher of the API, can ask.",
+            gettext("No credential of your teams’ applications is like that."),
+            remedy=gettext("Its owner, or the publisher of the API, can ask."),
         )
     subject.credential, subject.application, subject.proof = credential, credential.application, True
     subject.environment = subject.environment or credential.environment
@@ -115,12 +116,16 @@ def _locate(subject: Subject, url: str, by: Viewer) -> None:
         parts = urlsplit(url)
         where = f"{parts.scheme}://{parts.netloc}"
     except ValueError as error:
-        raise Invalid("That address is no URL.", remedy="Paste it whole.", field="ask") from error
+        raise Invalid(
+            gettext("That address is no URL."), remedy=gettext("Paste it whole."), field="ask"
+        ) from error
     environments = [name for name, address in settings.GATEWAY_URLS.items() if address.rstrip("/") == where]
     if not environments:
         known = " and ".join(settings.GATEWAY_URLS.values())
         raise Invalid(
-            "That address is not of this portal’s gateway.", remedy=f"It answers at {known}.", field="ask"
+            gettext("That address is not of this portal’s gateway."),
+            remedy=gettext("It answers at {known}.").format(known=known),
+            field="ask",
         )
     subject.environment, subject.path = environments[0], parts.path[:2000]
     segments = subject.path.split("/")[: MAX_SEGMENTS + 1]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
+from django.utils.translation import gettext
 
 from keymanager.algorithms import ALGORITHMS, PublicKey, RsaPublicKey, decode, thumbprint
 from portal.accounts import limits
@@ -35,13 +36,13 @@ def checked_keys(document: object) -> list[dict[str, str]]:
     rows = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(rows, list) or not 1 <= len(rows) <= KEYS_MAX:
         raise Invalid(
-            f"Give a JWK set with 1 to {KEYS_MAX} public keys.",
-            remedy='It looks like {"keys": [{"kty": "RSA", "n": "…", "e": "AQAB", "kid": "…"}]}.',
+            gettext("Give a JWK set with 1 to {keys_max} public keys.").format(keys_max=KEYS_MAX),
+            remedy=gettext('It looks like {"keys": [{"kty": "RSA", "n": "…", "e": "AQAB", "kid": "…"}]}.'),
             field="keys",
         )
     keys = [checked_key(row) for row in rows]
     if len({key["kid"] for key in keys}) < len(keys):
-        raise Invalid("Two of the keys have the same kid.", field="keys")
+        raise Invalid(gettext("Two of the keys have the same kid."), field="keys")
     return keys
 
 
@@ -113,30 +114,32 @@ def checked_key(row: object) -> dict[str, str]:
     if not isinstance(row, dict) or not all(
         isinstance(row.get(name, ""), str) for name in ("kty", "kid", "alg", "use")
     ):
-        raise Invalid("A key is a JSON object whose members are texts.", field="keys")
+        raise Invalid(gettext("A key is a JSON object whose members are texts."), field="keys")
     if PRIVATE_MEMBERS & row.keys():
         raise Invalid(
-            "This is a private key. It was not kept, but it has travelled: do not use it any more.",
-            remedy="Make a new pair and register its public half.",
+            gettext("This is a private key. It was not kept, but it has travelled: do not use it any more."),
+            remedy=gettext("Make a new pair and register its public half."),
             field="keys",
         )
     algorithm = _ALGORITHM_OF.get(row.get("kty", ""), "")
     if not algorithm or row.get("alg", algorithm) != algorithm or row.get("use", "sig") != "sig":
         raise Invalid(
-            f"A key signs with {' or '.join(SIGNATURES)}.", remedy="Use RSA, or EC on P-256.", field="keys"
+            gettext("A key signs with {names}.").format(names=" or ".join(SIGNATURES)),
+            remedy=gettext("Use RSA, or EC on P-256."),
+            field="keys",
         )
     public = _public(algorithm, row)
     members = public.members()
     kid = row.get("kid") or thumbprint(members)
     if len(kid) > 128 or not kid.isprintable():
-        raise Invalid("A kid has at most 128 characters that can be read.", field="keys")
+        raise Invalid(gettext("A kid has at most 128 characters that can be read."), field="keys")
     return {**members, "kid": kid, "alg": algorithm, "use": "sig"}
 
 
 def _public(algorithm: str, row: Mapping[str, Any]) -> PublicKey:
     refusal = Invalid(
-        "One of the keys is no public key that counts here.",
-        remedy="Use RSA of 2048 to 4096 bits with the exponent 65537 (AQAB), or EC on P-256.",
+        gettext("One of the keys is no public key that counts here."),
+        remedy=gettext("Use RSA of 2048 to 4096 bits with the exponent 65537 (AQAB), or EC on P-256."),
         field="keys",
     )
     if algorithm == "ES256" and row.get("crv") != "P-256":

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from keymanager.models import Consent, Credential
@@ -124,14 +125,16 @@ def _asked(request: HttpRequest) -> Asked:
         by, address = _by(request), limits.address_of(request)
         trail.refuse_unknown(client_id=client_id or "", by=by, address=address)
         raise Invalid(
-            "The app that sent you here is not known to this portal, or its client has ended.",
-            remedy="Go back to it and tell its makers.",
+            _("The app that sent you here is not known to this portal, or its client has ended."),
+            remedy=_("Go back to it and tell its makers."),
         )
     if not uri or not is_registered(uri, credential.oauth_application.redirect_uris.split()):
         _note(request, credential, "redirect_uri")
         raise Invalid(
-            f"{credential.application} asked to return to an address that is not registered for it.",
-            remedy="Its makers register the redirect URI when they create the client, letter by letter.",
+            _("{application} asked to return to an address that is not registered for it.").format(
+                application=credential.application
+            ),
+            remedy=_("Its makers register the redirect URI when they create the client, letter by letter."),
         )
     state = _one(request, "state")
     readable = state is None or (len(state) <= _STATE_MAX and _PRINTABLE.fullmatch(state))

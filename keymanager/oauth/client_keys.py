@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from keymanager.models import Credential, CredentialKind
 from portal.accounts.audit import record
@@ -24,7 +25,8 @@ def register(*, credential: Credential, document: object, by: User) -> Credentia
     credential = _locked(credential, by)
     if credential.kind != CredentialKind.OAUTH_CLIENT or not credential.usable:
         raise Conflict(
-            "Only an OAuth client that works can have keys.", remedy="Choose another client, or create one."
+            _("Only an OAuth client that works can have keys."),
+            remedy=_("Choose another client, or create one."),
         )
     return _save(credential, assertions.checked_keys(document), by)
 

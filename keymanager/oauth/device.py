@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from keymanager.models import Credential, DeviceRequest
 from keymanager.resources import INVALID_TARGET
@@ -55,12 +56,14 @@ def device(request: HttpRequest) -> HttpResponse:
     code = request.POST.get("user_code", "")[:_CODE_CHARACTERS_MAX]
     limit = Limit(f"device code {by.public_id}", _WRONG_CODES, _WINDOW)
     if limits.wait_of_all([limit]):
-        return _page(request, error="Too many wrong codes. Try again in ten minutes.", status=429)
+        return _page(request, error=_("Too many wrong codes. Try again in ten minutes."), status=429)
     row = devices.waiting(code)
     if row is None:
         limits.count(limit)
         return _page(
-            request, code=code, error="No device waits for this code. It may be over: each lives ten minutes."
+            request,
+            code=code,
+            error=_("No device waits for this code. It may be over: each lives ten minutes."),
         )
     decision = request.POST.get("decision")
     if decision not in {"allow", "deny"}:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
 from keymanager.models import Credential, DeviceRequest, PersonGrant
 from keymanager.resources import INVALID_TARGET
@@ -66,7 +67,7 @@ def decide(*, device: DeviceRequest, allow: bool, signed_in_at: datetime, by: Us
     """The person's answer. Raises Conflict where it has been answered already, or the time is over."""
     row = DeviceRequest.objects.select_for_update().get(pk=device.pk)
     if row.status != DeviceRequest.Status.PENDING or row.expires_at <= timezone.now():
-        raise Conflict("This code is used up or over.", remedy="Ask the device for a new one.")
+        raise Conflict(_("This code is used up or over."), remedy=_("Ask the device for a new one."))
     if allow:
         consent = grants.agree(
             credential=device.credential, scopes=row.scopes.split(), resources=row.resources.split(), by=by

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from keymanager import signing, tokens
 from keymanager.entitlements import Entitlements, entitlements_of
@@ -113,7 +114,9 @@ def withdraw(*, consent: Consent, by: User) -> None:
     Raises Forbidden where it is another person's.
     """
     if consent.user_id != by.pk:
-        raise Forbidden("A consent is its giver's to withdraw.", remedy=f"Ask {consent.user}.")
+        raise Forbidden(
+            _("A consent is its giver's to withdraw."), remedy=_("Ask {user}.").format(user=consent.user)
+        )
     for grant in consent.grants.select_related("credential__application__team", "consent__user"):
         end(grant, by=by)
     record("consent_withdrawn", consent, by=by, team=consent.application.team)

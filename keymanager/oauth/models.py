@@ -5,6 +5,7 @@ from typing import ClassVar, Self
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apis.models import Environment
 from portal.accounts.models import Viewer
@@ -104,9 +105,9 @@ class DeviceRequest(models.Model):
     """A device without a browser waits for a person, who types its code into our page (RFC 8628)."""
 
     class Status(models.TextChoices):
-        PENDING = "pending"
-        ALLOWED = "allowed"
-        DENIED = "denied"
+        PENDING = "pending", _("Pending")
+        ALLOWED = "allowed", _("Allowed")
+        DENIED = "denied", _("Denied")
 
     device_code_hash = models.CharField(max_length=64, unique=True)
     # Of a code short enough to guess: keyed with the portal's own secret, so that the row alone tells nothing.

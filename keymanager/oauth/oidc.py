@@ -16,11 +16,16 @@ from keymanager.models import Credential, PersonGrant
 from keymanager.signing import key_ring, verify
 from portal.accounts.models import User
 from portal.errors import Invalid
+from portal.lazily import gettext_lazy as _
 
 from .cors import for_public_clients
 
 # What a person gives beside the scopes of APIs, in words for the consent page.
-SCOPES = {"openid": "know that it is you", "profile": "see your name", "email": "see your email address"}
+SCOPES = {
+    "openid": _("know that it is you"),
+    "profile": _("see your name"),
+    "email": _("see your email address"),
+}
 CLAIMS = (
     "iss",
     "sub",

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext as _
+
 from portal.errors import Invalid
 
 REDIRECT_URIS_MAX = 10
@@ -20,12 +22,19 @@ def checked(uris: Iterable[str]) -> list[str]:
     """
     found = list(dict.fromkeys(uri.strip() for uri in uris if uri.strip()))
     if len(found) > REDIRECT_URIS_MAX:
-        raise Invalid(f"A client has at most {REDIRECT_URIS_MAX} redirect URIs.", field="redirect_uris")
+        raise Invalid(
+            _("A client has at most {redirect_uris_max} redirect URIs.").format(
+                redirect_uris_max=REDIRECT_URIS_MAX
+            ),
+            field="redirect_uris",
+        )
     for uri in found:
         if not _acceptable(uri):
             raise Invalid(
-                f"{uri[:80]} cannot be a redirect URI.",
-                remedy="Use https://host/path, or http://127.0.0.1/path for an app on a person's computer.",
+                _("{uri} cannot be a redirect URI.").format(uri=uri[:80]),
+                remedy=_(
+                    "Use https://host/path, or http://127.0.0.1/path for an app on a person's computer."
+                ),
                 field="redirect_uris",
             )
     return found

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apis.models import Environment
 from keymanager import actions as credential_actions, drafts
@@ -57,7 +58,10 @@ def trust(
     fields |= {"url": _checked_url(url)} | _with_keys(url, given_keys)
     with transaction.atomic():
         if TrustedIssuer.objects.live().count() >= ISSUERS_MAX:
-            raise Conflict(f"{ISSUERS_MAX} issuers are trusted already.", remedy="Delete one.")
+            raise Conflict(
+                _("{issuers_max} issuers are trusted already.").format(issuers_max=ISSUERS_MAX),
+                remedy=_("Delete one."),
+            )
         issuer = _saved(TrustedIssuer(**fields, created_by=by))
         _tell(issuer, "trusted", by, **_told(issuer))
     return issuer
@@ -127,7 +131,7 @@ def refresh(*, issuer: TrustedIssuer, by: User | None) -> TrustedIssuer:
         check(by, Permission.MANAGE_PORTAL)
     if not issuer.fetches:
         raise Conflict(
-            "Its keys were given by hand.", remedy="Edit it to give others, or to have them fetched."
+            _("Its keys were given by hand."), remedy=_("Edit it to give others, or to have them fetched.")
         )
     try:
         found, problem = keys.discovered(issuer.url), ""
@@ -188,15 +192,21 @@ def add_client(
     credential.kind, credential.issuer = CredentialKind.EXTERNAL_CLIENT, issuer
     credential.external_id = _checked_client(external_id)
     if not issuer.serves(environment):
-        raise Invalid(f"{issuer} is not trusted in {environment}.", remedy="Choose another.", field="issuer")
+        raise Invalid(
+            _("{issuer} is not trusted in {environment}.").format(issuer=issuer, environment=environment),
+            remedy=_("Choose another."),
+            field="issuer",
+        )
     _end_former(credential)
     try:
         with transaction.atomic():
             credential.save()
     except IntegrityError:
         raise Conflict(
-            f"An application has the client {credential.external_id} of {issuer} already, in {environment}.",
-            remedy="Revoke it there first. An administrator sees where, under Credentials.",
+            _("An application has the client {external_id} of {issuer} already, in {environment}.").format(
+                external_id=credential.external_id, issuer=issuer, environment=environment
+            ),
+            remedy=_("Revoke it there first. An administrator sees where, under Credentials."),
         ) from None
     team, kind = locked.team, credential.kind
     told = {"environment": environment, "issuer": issuer.url, "external_id": credential.external_id}
@@ -222,8 +232,8 @@ def _checked_client(text: str) -> str:
     client = text.strip()
     if not _CLIENT.fullmatch(client):
         raise Invalid(
-            "A client id has 1 to 255 letters, digits and signs.",
-            remedy="Copy it from the issuer.",
+            _("A client id has 1 to 255 letters, digits and signs."),
+            remedy=_("Copy it from the issuer."),
             field="external_id",
         )
     return client
@@ -233,12 +243,16 @@ def _checked_client(text: str) -> str:
 def _checked_url(url: str) -> str:
     if not _URL.fullmatch(url) or len(url) > 500 or not urlsplit(url).hostname:
         raise Invalid(
-            "This is no issuer's URL.",
-            remedy="It is http(s)://host/path, to the letter as the iss claim of its tokens, with nothing after the path.",
+            _("This is no issuer's URL."),
+            remedy=_(
+                "It is http(s)://host/path, to the letter as the iss claim of its tokens, with nothing after the path."
+            ),
             field="url",
         )
     if url.rstrip("/") in {settings.ISSUER, settings.PORTAL_URL}:
-        raise Invalid("That is this portal itself.", remedy="Its own tokens count already.", field="url")
+        raise Invalid(
+            _("That is this portal itself."), remedy=_("Its own tokens count already."), field="url"
+        )
     return url
 
 
@@ -251,16 +265,18 @@ def _checked_fields(
     )
     if not 1 <= len(accepted) <= AUDIENCES_MAX or not all(_AUDIENCE.fullmatch(one) for one in accepted):
         raise Invalid(
-            f"Give 1 to {AUDIENCES_MAX} audiences, without spaces.",
-            remedy="Without one, a token that the issuer made for any other service would count here.",
+            _("Give 1 to {audiences_max} audiences, without spaces.").format(audiences_max=AUDIENCES_MAX),
+            remedy=_("Without one, a token that the issuer made for any other service would count here."),
             field="audiences",
         )
     if not places:
-        raise Invalid("Choose an environment.", remedy="Production, sandbox or both.", field="environments")
+        raise Invalid(
+            _("Choose an environment."), remedy=_("Production, sandbox or both."), field="environments"
+        )
     if not _CLAIM.fullmatch(client_claim) or len(client_claim) > 120:
         raise Invalid(
-            "A claim's name has letters, digits, _ and -, with dots into objects.",
-            remedy="Most issuers have client_id or azp.",
+            _("A claim's name has letters, digits, _ and -, with dots into objects."),
+            remedy=_("Most issuers have client_id or azp."),
             field="client_claim",
         )
     return {
@@ -295,7 +311,7 @@ def _saved(issuer: TrustedIssuer) -> TrustedIssuer:
             issuer.save()
     except IntegrityError:
         raise Conflict(
-            "An issuer of this URL or this name is trusted already.", remedy="Edit that one."
+            _("An issuer of this URL or this name is trusted already."), remedy=_("Edit that one.")
         ) from None
     return issuer
 
@@ -303,7 +319,7 @@ def _saved(issuer: TrustedIssuer) -> TrustedIssuer:
 def _locked(issuer: TrustedIssuer) -> TrustedIssuer:
     row = TrustedIssuer.objects.live().select_for_update().filter(pk=issuer.pk).first()
     if row is None:
-        raise NotFound("This issuer was deleted.", remedy="Its clients' credentials ended with it.")
+        raise NotFound(_("This issuer was deleted."), remedy=_("Its clients' credentials ended with it."))
     return row
 
 

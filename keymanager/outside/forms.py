@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy as _
 
 from apis.models import Environment
 from keymanager.forms import NewCredentialForm
@@ -14,33 +15,39 @@ _KEYS_MAX_CHARACTERS = 100_000
 
 
 class IssuerForm(forms.Form):
-    name = forms.CharField(max_length=120, help_text="How teams know it: “Corp SSO”.")
+    name = forms.CharField(max_length=120, help_text=_("How teams know it: “Corp SSO”."), label=_("Name"))
     url = forms.CharField(
         max_length=500,
-        label="Issuer URL",
-        help_text="To the letter as the iss claim of its tokens.",
+        label=_("Issuer URL"),
+        help_text=_("To the letter as the iss claim of its tokens."),
         widget=forms.TextInput(attrs={"class": "in m", "spellcheck": "false"}),
     )
     audiences = forms.CharField(
         max_length=6000,
-        help_text="What its tokens for these APIs have as aud, one in each line. Its other tokens are refused.",
+        help_text=_(
+            "What its tokens for these APIs have as aud, one in each line. Its other tokens are refused."
+        ),
         widget=forms.Textarea(attrs={"rows": 2, "class": "in m", "spellcheck": "false"}),
+        label=_("Audiences"),
     )
     client_claim = forms.CharField(
         max_length=120,
         initial="client_id",
-        label="Claim that names the client",
-        help_text="client_id or azp with most issuers; cid or appid with some. Dots lead into objects.",
+        label=_("Claim that names the client"),
+        help_text=_("client_id or azp with most issuers; cid or appid with some. Dots lead into objects."),
         widget=forms.TextInput(attrs={"class": "in m", "spellcheck": "false"}),
     )
     environments = forms.MultipleChoiceField(
-        choices=Environment.choices, widget=forms.CheckboxSelectMultiple, initial=[Environment.SANDBOX]
+        choices=Environment.choices,
+        widget=forms.CheckboxSelectMultiple,
+        initial=[Environment.SANDBOX],
+        label=_("Environments"),
     )
     given_keys = forms.CharField(
         required=False,
         max_length=_KEYS_MAX_CHARACTERS,
-        label="Its public keys",
-        help_text="A JWK set. Left empty, they are fetched from the issuer, now and every five minutes.",
+        label=_("Its public keys"),
+        help_text=_("A JWK set. Left empty, they are fetched from the issuer, now and every five minutes."),
         widget=forms.Textarea(attrs={"rows": 4, "class": "in m", "spellcheck": "false"}),
     )
 
@@ -55,7 +62,7 @@ class IssuerForm(forms.Form):
             document = json.loads(text)
             keys.usable(document)
         except (ValueError, RecursionError):
-            raise forms.ValidationError("This is no JSON.") from None
+            raise forms.ValidationError(gettext("This is no JSON.")) from None
         except Invalid as invalid:
             raise forms.ValidationError(f"{invalid.message} {invalid.remedy}") from None
         return document
@@ -81,12 +88,12 @@ class EditIssuerForm(IssuerForm):
 
 class NewExternalClientForm(NewCredentialForm):
     issuer = forms.ModelChoiceField(
-        TrustedIssuer.objects.none(), to_field_name="public_id", empty_label=None, label="Issued by"
+        TrustedIssuer.objects.none(), to_field_name="public_id", empty_label=None, label=_("Issued by")
     )
     external_id = forms.CharField(
         max_length=255,
-        label="Client ID there",
-        help_text="As the issuer’s tokens name the client.",
+        label=_("Client ID there"),
+        help_text=_("As the issuer’s tokens name the client."),
         widget=forms.TextInput(attrs={"class": "in m", "spellcheck": "false"}),
     )
     field_order = ("issuer", "external_id")

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext as _
+
 from apis.sync.fetch import Fetched, Terms, fetch_url
 from keymanager.oauth.assertions import PRIVATE_MEMBERS, checked_key
 from portal.errors import Invalid
@@ -22,12 +24,14 @@ def discovered(issuer: str) -> list[dict[str, str]]:
     metadata = _metadata(issuer)
     if metadata.get("issuer") != issuer:
         raise Invalid(
-            f"Its metadata says that it is another issuer, {str(metadata.get('issuer'))[:200]!r}.",
-            remedy="Give the issuer to the letter as its tokens do, a slash at its end included.",
+            _("Its metadata says that it is another issuer, {get!r}.").format(
+                get=str(metadata.get("issuer"))[:200]
+            ),
+            remedy=_("Give the issuer to the letter as its tokens do, a slash at its end included."),
         )
     address = metadata.get("jwks_uri")
     if not isinstance(address, str) or len(address) > 2000:
-        raise Invalid("Its metadata names no jwks_uri.", remedy="Give its keys yourself.")
+        raise Invalid(_("Its metadata names no jwks_uri."), remedy=_("Give its keys yourself."))
     return usable(_document(address))
 
 
@@ -38,18 +42,20 @@ def usable(document: object) -> list[dict[str, str]]:
     """
     rows = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(rows, list) or len(rows) > KEYS_MAX or not all(isinstance(row, dict) for row in rows):
-        raise Invalid(f"This is no JWK set of at most {KEYS_MAX} keys.", field="keys")
+        raise Invalid(
+            _("This is no JWK set of at most {keys_max} keys.").format(keys_max=KEYS_MAX), field="keys"
+        )
     if any(PRIVATE_MEMBERS & row.keys() for row in rows):
         raise Invalid(
-            "It holds a private or a symmetric key: whoever has read it can sign. It was not kept.",
-            remedy="Its owner should make new keys, and publish their public halves only.",
+            _("It holds a private or a symmetric key: whoever has read it can sign. It was not kept."),
+            remedy=_("Its owner should make new keys, and publish their public halves only."),
             field="keys",
         )
     keys = [key for row in rows if (key := _usable(row))]
     if not keys:
         raise Invalid(
-            "None of its keys can check a token here.",
-            remedy="It takes RSA of 2048 to 4096 bits for RS256, or EC on P-256 for ES256.",
+            _("None of its keys can check a token here."),
+            remedy=_("It takes RSA of 2048 to 4096 bits for RS256, or EC on P-256 for ES256."),
             field="keys",
         )
     return keys
@@ -83,5 +89,8 @@ def _document(url: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise Invalid(f"{url}: this is no JSON object", remedy="See that the issuer's URL is right.")
+        raise Invalid(
+            _("{url}: this is no JSON object").format(url=url),
+            remedy=_("See that the issuer's URL is right."),
+        )
     return found

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apis.models import Environment
 from portal.accounts.models import User, Viewer
@@ -34,8 +35,8 @@ class TrustedIssuerQuerySet(models.QuerySet["TrustedIssuer"]):
 
 
 class KeySource(models.TextChoices):
-    DISCOVERY = "discovery", "Fetched by discovery"
-    GIVEN = "given", "Given by an administrator"
+    DISCOVERY = "discovery", _("Fetched by discovery")
+    GIVEN = "given", _("Given by an administrator")
 
 
 class TrustedIssuer(models.Model):
@@ -103,7 +104,7 @@ class TrustedIssuer(models.Model):
     @property
     def environment_names(self) -> str:
         """`Production, Sandbox`."""
-        return ", ".join(Environment(name).label for name in self.environments)
+        return ", ".join(str(Environment(name).label) for name in self.environments)
 
     def serves(self, environment: str) -> bool:
         """Whether the gateway takes its tokens there."""

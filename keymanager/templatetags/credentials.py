@@ -11,6 +11,7 @@ from django.db.models import F, Prefetch
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _, ngettext
 
 from apis.models import Api
 from keymanager.forms import OVERLAP_HELP, TokenForm
@@ -19,7 +20,7 @@ from keymanager.rows import row_of
 from portal.accounts.roles import Permission, can
 from portal.listing import page_of, pager
 from portal.templatetags.allowed import refusal
-from portal.templatetags.portico import ago, pill
+from portal.templatetags.portico import ago, lasting, pill
 from subscriptions.models import Application
 
 register = template.Library()
@@ -69,9 +70,13 @@ def credential_count(application: Application) -> str:
     """How many credentials end with the application, as words."""
     count = application.credentials.live().count()
     return (
-        f"{count} credential{'' if count == 1 else 's'}, and every token they got"
+        ngettext(
+            "{count} credential, and every token they got",
+            "{count} credentials, and every token they got",
+            count,
+        ).format(count=count)
         if count
-        else "no credential: there is none"
+        else _("no credential: there is none")
     )
 
 
@@ -79,17 +84,21 @@ def credential_count(application: Application) -> str:
 def credential_pill(credential: Credential) -> SafeString:
     """Its status in the words of what that means now."""
     if credential.status == CredentialStatus.REVOKED:
-        return pill("idle", "Revoked")
+        return pill("idle", _("Revoked"))
     if credential.expired:
-        return pill("idle", "Expired")
+        return pill("idle", _("Expired"))
     if not credential.trusted:
-        return pill("warn", "Issuer not trusted here")
+        return pill("warn", _("Issuer not trusted here"))
     if credential.status == CredentialStatus.RETIRING:
-        left = ago(credential.retires_at).removeprefix("in ")
-        return pill("info", f"Overlap, {left} left" if credential.usable else "Overlap is over", "clock")
+        left = lasting(credential.retires_at - timezone.now()) if credential.retires_at else ""
+        return pill(
+            "info",
+            _("Overlap, {left} left").format(left=left) if credential.usable else _("Overlap is over"),
+            "clock",
+        )
     if credential.expires_at and credential.expires_at < timezone.now() + SOON:
-        return pill("warn", f"Expires {ago(credential.expires_at)}", "clock")
-    return pill("ok", "Active")
+        return pill("warn", _("Expires {ago}").format(ago=ago(credential.expires_at)), "clock")
+    return pill("ok", _("Active"))
 
 
 @register.filter

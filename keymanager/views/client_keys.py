@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from keymanager.forms import ClientKeysForm
@@ -42,7 +43,12 @@ def _register(request: HttpRequest, row: Credential, form: ClientKeysForm) -> li
     except Invalid as refusal:
         return [f"{refusal.message} {refusal.remedy}".strip()]
     count = len(row.client_keys)
-    messages.success(request, f"{row.name} proves itself with {count} key{pluralize(count)} now.")
+    messages.success(
+        request,
+        _("{name} proves itself with {count} key{pluralize} now.").format(
+            name=row.name, count=count, pluralize=pluralize(count)
+        ),
+    )
     return []
 
 
@@ -54,7 +60,7 @@ def _shown(row: Credential) -> dict[str, str]:
 @require_POST
 def withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
     row = client_keys.withdraw(credential=_manageable(request, public_id), by=person(request))
-    messages.success(request, f"{row.name} has no keys now: only its secret lets it in.")
+    messages.success(request, _("{name} has no keys now: only its secret lets it in.").format(name=row.name))
     return redirect(row)
 
 

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from keymanager import actions
 from keymanager.first_calls import key_calls, token_request
@@ -110,7 +111,10 @@ def revoke(request: HttpRequest, public_id: str) -> HttpResponse:
     form = RevokeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         row = actions.revoke(credential=row, by=person(request), reason=form.cleaned_data["reason"])
-        messages.success(request, f"{row.name} is revoked. The receipt shows when the gateway refuses it.")
+        messages.success(
+            request,
+            _("{name} is revoked. The receipt shows when the gateway refuses it.").format(name=row.name),
+        )
         return redirect(row)
     subscriptions = row.application.subscriptions.filter(
         status__in=["active", "change_pending"]

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from keymanager.models import TrustedIssuer
@@ -38,7 +39,10 @@ def new(request: HttpRequest) -> HttpResponse:
         except (Invalid, Conflict) as refusal:
             _show_refusal(form, refusal)
         else:
-            messages.success(request, f"{row} is trusted. Teams can add its clients to their applications.")
+            messages.success(
+                request,
+                _("{row} is trusted. Teams can add its clients to their applications.").format(row=row),
+            )
             return redirect(row)
     return render(request, "keymanager/issuer_form.html", {"form": form})
 
@@ -66,7 +70,7 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponse:
         except (Invalid, Conflict) as refusal:
             _show_refusal(form, refusal)
         else:
-            messages.success(request, f"{row} is saved.")
+            messages.success(request, _("{row} is saved.").format(row=row))
             return redirect(row)
     return render(request, "keymanager/issuer_form.html", {"form": form, "issuer": row})
 
@@ -76,9 +80,9 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponse:
 def refresh(request: HttpRequest, public_id: str) -> HttpResponse:
     row = actions.refresh(issuer=_issuer(request, public_id), by=person(request))
     if row.problem:
-        messages.error(request, "Its keys cannot be fetched. Those fetched before stay in force.")
+        messages.error(request, _("Its keys cannot be fetched. Those fetched before stay in force."))
     else:
-        messages.success(request, "Its keys are fetched.")
+        messages.success(request, _("Its keys are fetched."))
     return redirect(row)
 
 
@@ -86,7 +90,9 @@ def refresh(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_POST
 def disable(request: HttpRequest, public_id: str) -> HttpResponse:
     row = actions.disable(issuer=_issuer(request, public_id), by=person(request))
-    messages.success(request, f"{row} is disabled: the gateway refuses its tokens within seconds.")
+    messages.success(
+        request, _("{row} is disabled: the gateway refuses its tokens within seconds.").format(row=row)
+    )
     return redirect(row)
 
 
@@ -94,7 +100,7 @@ def disable(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_POST
 def enable(request: HttpRequest, public_id: str) -> HttpResponse:
     row = actions.enable(issuer=_issuer(request, public_id), by=person(request))
-    messages.success(request, f"{row} is enabled.")
+    messages.success(request, _("{row} is enabled.").format(row=row))
     return redirect(row)
 
 
@@ -103,7 +109,9 @@ def delete(request: HttpRequest, public_id: str) -> HttpResponse:
     row = _issuer(request, public_id)
     if request.method == "POST":
         actions.delete(issuer=row, by=person(request))
-        messages.success(request, f"{row} is deleted, and its clients’ credentials are revoked.")
+        messages.success(
+            request, _("{row} is deleted, and its clients’ credentials are revoked.").format(row=row)
+        )
         return redirect("keymanager:issuers")
     ending = row.credentials.live().filter(application__deleted_at__isnull=True)
     context = {
@@ -130,7 +138,10 @@ def new_client(request: HttpRequest, public_id: str) -> HttpResponse:
             _show_refusal(form, refusal)
         else:
             messages.success(
-                request, f"{row.name} is added. The receipt shows when the gateway takes its tokens."
+                request,
+                _("{name} is added. The receipt shows when the gateway takes its tokens.").format(
+                    name=row.name
+                ),
             )
             return redirect(row)
     context: dict[str, Any] = {"form": form, "application": application}

@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from keymanager import actions
@@ -37,5 +38,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 def revoke(request: HttpRequest, public_id: str) -> HttpResponse:
     token = get_object_or_404(PersonalToken.objects.visible_to(request.user), public_id=public_id)
     actions.revoke_personal_token(token=token, by=person(request))
-    messages.success(request, f"{token.name} is revoked. Whoever uses it gets 401 from now on.")
+    messages.success(
+        request, _("{name} is revoked. Whoever uses it gets 401 from now on.").format(name=token.name)
+    )
     return redirect("keymanager:tokens")

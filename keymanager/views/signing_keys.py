@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from keymanager import actions, signing
@@ -39,5 +40,8 @@ def signing_keys(request: HttpRequest) -> HttpResponse:
 @require_POST
 def rotate(request: HttpRequest) -> HttpResponse:
     key = actions.rotate_signing_key(by=person(request))
-    messages.success(request, f"{key.kid} signs from now on. Tokens of the old key stay good until they end.")
+    messages.success(
+        request,
+        _("{kid} signs from now on. Tokens of the old key stay good until they end.").format(kid=key.kid),
+    )
     return redirect("keymanager:signing-keys")

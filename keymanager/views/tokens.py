@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 
 from keymanager import actions, revocation, signing
 from keymanager.first_calls import token_calls
@@ -70,7 +71,10 @@ def revoke(request: HttpRequest) -> HttpResponse:
             form.add_error("token", f"{refusal.message} {refusal.remedy}")
         else:
             messages.success(
-                request, f"The token {revoked.jti} is revoked. The receipt shows when the gateway refuses it."
+                request,
+                _("The token {jti} is revoked. The receipt shows when the gateway refuses it.").format(
+                    jti=revoked.jti
+                ),
             )
             return redirect(revoked.credential)
     return show_once(request, "keymanager/revoke_token.html", form=form)
@@ -91,8 +95,9 @@ def revoke_all(request: HttpRequest, public_id: str) -> HttpResponse:
         )
         messages.success(
             request,
-            f"Tokens issued before {cutoff.not_before:%H:%M:%S} UTC are revoked. "
-            "The receipt of each client shows when the gateway refuses them.",
+            _(
+                "Tokens issued before {not_before:%H:%M:%S} UTC are revoked. The receipt of each client shows when the gateway refuses them."
+            ).format(not_before=cutoff.not_before),
         )
         return redirect(clients[0] if len(clients) == 1 else application)
     context = {

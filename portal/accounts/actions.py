@@ -5,6 +5,7 @@ from contextlib import suppress
 from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils.text import slugify
+from django.utils.translation import gettext
 
 from portal.errors import Conflict, Invalid, NotFound
 
@@ -30,7 +31,7 @@ def rename_user(*, user: User, name: str, by: User) -> User:
     if by != user:
         check(by, Permission.MANAGE_PORTAL)
     if not name.strip():
-        raise Invalid("A person needs a name.", field="name")
+        raise Invalid(gettext("A person needs a name."), field="name")
     user.name = name.strip()
     user.save(update_fields=["name"])
     record("user_renamed", user, by=by)
@@ -51,7 +52,10 @@ def delete_user(*, user: User, by: User) -> None:
     if by != user:
         check(by, Permission.MANAGE_PORTAL)
     if user.is_admin and not User.objects.filter(is_admin=True, is_active=True).exclude(pk=user.pk).exists():
-        raise Conflict("The portal would have no administrator left.", remedy="Make somebody else one first.")
+        raise Conflict(
+            gettext("The portal would have no administrator left."),
+            remedy=gettext("Make somebody else one first."),
+        )
     memberships = list(user.memberships.select_related("team").order_by("pk"))
     personal = [membership.team for membership in memberships if membership.team.personal]
     for membership in memberships:
@@ -70,7 +74,7 @@ def create_team(*, name: str, by: User) -> Team:
     check(by, Permission.CREATE_TEAM)
     name = name.strip()
     if not name:
-        raise Invalid("A team needs a name.", field="name")
+        raise Invalid(gettext("A team needs a name."), field="name")
     team = Team.objects.create(slug=_free_slug(name), name=name)
     Membership.objects.create(team=team, user=by, role=TeamRole.OWNER)
     by.roles_by_team = None
@@ -86,13 +90,16 @@ def add_member(*, team: Team, email: str, role: str, by: User) -> Membership:
     user = User.objects.filter(email__iexact=email.strip(), is_active=True).first()
     if user is None:
         raise Invalid(
-            f"Nobody here has signed up as {email.strip()}.",
-            remedy="Ask them to sign up first.",
+            gettext("Nobody here has signed up as {strip}.").format(strip=email.strip()),
+            remedy=gettext("Ask them to sign up first."),
             field="email",
         )
     membership, created = Membership.objects.get_or_create(team=team, user=user, defaults={"role": role})
     if not created:
-        raise Conflict(f"{user} is in this team already.", remedy="Change their role in the list.")
+        raise Conflict(
+            gettext("{user} is in this team already.").format(user=user),
+            remedy=gettext("Change their role in the list."),
+        )
     record("member_added", team, by=by, team=team, member=user.public_id, role=role)
     return membership
 
@@ -171,7 +178,9 @@ def _leave(membership: Membership, *, by: User) -> None:
 def _role(role: str) -> str:
     if role not in TeamRole.values:
         raise Invalid(
-            f"There is no role {role!r}.", remedy=f"Use one of {', '.join(TeamRole.values)}.", field="role"
+            gettext("There is no role {role!r}.").format(role=role),
+            remedy=gettext("Use one of {names}.").format(names=", ".join(TeamRole.values)),
+            field="role",
         )
     return role
 
@@ -181,7 +190,7 @@ def _locked(membership: Membership) -> Membership:
     Team.objects.select_for_update().get(pk=membership.team_id)
     found = Membership.objects.select_related("team", "user").filter(pk=membership.pk).first()
     if found is None:
-        raise NotFound("This person is no longer in the team.")
+        raise NotFound(gettext("This person is no longer in the team."))
     return found
 
 
@@ -190,7 +199,8 @@ def _check_not_last_owner(membership: Membership) -> None:
         return
     if not membership.team.memberships.filter(role=TeamRole.OWNER).exclude(pk=membership.pk).exists():
         raise Conflict(
-            f"{membership.team} would have no owner left.", remedy="Make somebody else an owner first."
+            gettext("{team} would have no owner left.").format(team=membership.team),
+            remedy=gettext("Make somebody else an owner first."),
         )
 
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.contrib.auth.models import AbstractUser, AnonymousUser, UserManager as DjangoUserManager
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from portal.ids import new_id
 
@@ -84,9 +85,9 @@ class Team(models.Model):
 
 
 class TeamRole(models.TextChoices):
-    OWNER = "owner"
-    MAINTAINER = "maintainer"
-    MEMBER = "member"
+    OWNER = "owner", _("Owner")
+    MAINTAINER = "maintainer", _("Maintainer")
+    MEMBER = "member", _("Member")
 
 
 class Membership(models.Model):

@@ -2,6 +2,7 @@
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from portal.errors import Forbidden
@@ -13,7 +14,7 @@ def person(request: HttpRequest | Request) -> User:
     """The signed-in person of a page's or a REST view's request. Raises Forbidden where nobody is signed in."""
     user = request.user
     if not isinstance(user, User):
-        raise Forbidden("Nobody is signed in.", remedy="Sign in, or send a token.")
+        raise Forbidden(_("Nobody is signed in."), remedy=_("Sign in, or send a token."))
     return user
 
 

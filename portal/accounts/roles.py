@@ -7,8 +7,10 @@ its NamespaceGrant), and `User.is_admin` gives the admin role everywhere.
 from enum import StrEnum
 
 from django.db import connection
+from django.utils.translation import gettext as _, gettext_noop
 
 from portal.errors import Forbidden
+from portal.lazily import gettext_lazy
 
 from .models import Membership, NamespaceGrant, Team, TeamRole, User, Viewer
 
@@ -17,25 +19,25 @@ class Permission(StrEnum):
     """One thing a person may do. The text completes "You may not …" in a refusal."""
 
     # any signed-in person
-    CREATE_TEAM = "create a team"
+    CREATE_TEAM = gettext_noop("create a team")
     # on a team
-    VIEW_TEAM = "see this team"
-    MANAGE_TEAM = "change this team's people"
+    VIEW_TEAM = gettext_noop("see this team")
+    MANAGE_TEAM = gettext_noop("change this team's people")
     # on an application, through its team
-    VIEW_APPLICATION = "see this team's applications"
-    EDIT_APPLICATION = "register or change an application"
-    DELETE_APPLICATION = "delete an application"
-    SUBSCRIBE = "subscribe, change plan or cancel"
-    MANAGE_CREDENTIALS = "issue, rotate or revoke credentials"
+    VIEW_APPLICATION = gettext_noop("see this team's applications")
+    EDIT_APPLICATION = gettext_noop("register or change an application")
+    DELETE_APPLICATION = gettext_noop("delete an application")
+    SUBSCRIBE = gettext_noop("subscribe, change plan or cancel")
+    MANAGE_CREDENTIALS = gettext_noop("issue, rotate or revoke credentials")
     # on an API, through its team
-    VIEW_SOURCE = "see where this API comes from"
-    PUBLISH = "publish, reject, deprecate, block or retire this API"
-    WRITE_DOCS = "write docs of this API"
-    REVIEW = "decide subscription requests for this API"
-    SUSPEND = "suspend or resume subscriptions to this API"
+    VIEW_SOURCE = gettext_noop("see where this API comes from")
+    PUBLISH = gettext_noop("publish, reject, deprecate, block or retire this API")
+    WRITE_DOCS = gettext_noop("write docs of this API")
+    REVIEW = gettext_noop("decide subscription requests for this API")
+    SUSPEND = gettext_noop("suspend or resume subscriptions to this API")
     # on the portal
-    VIEW_SYNC = "see the cluster sync"
-    MANAGE_PORTAL = "administer the portal"
+    VIEW_SYNC = gettext_noop("see the cluster sync")
+    MANAGE_PORTAL = gettext_noop("administer the portal")
 
 
 class Role:
@@ -130,16 +132,26 @@ def check(user: Viewer, permission: Permission, team: Team | None = None) -> Non
     """Raises Forbidden, saying what is not allowed and who may."""
     if can(user, permission, team):
         return
-    where = f" of {team.name}" if team else ""
-    raise Forbidden(f"You may not {permission}.", remedy=f"Ask {who_has(permission)}{where}.")
+    remedy = _("Ask {who} of {team}.") if team else _("Ask {who}.")
+    raise Forbidden(
+        _("You may not {permission}.").format(permission=_(permission)),
+        remedy=remedy.format(who=who_has(permission), team=team),
+    )
+
+
+_WHO = {
+    TeamRole.OWNER: gettext_lazy("an owner"),
+    TeamRole.MAINTAINER: gettext_lazy("a maintainer"),
+    TeamRole.MEMBER: gettext_lazy("a member"),
+}
 
 
 def who_has(permission: Permission) -> str:
     """The least role of a team that gives the permission, as words."""
     for role in (TeamRole.MEMBER, TeamRole.MAINTAINER, TeamRole.OWNER):
         if permission in TEAM_ROLES[role].permissions:
-            return "an owner" if role is TeamRole.OWNER else f"a {role}"
-    return "an administrator of the portal"
+            return _WHO[role]
+    return _("an administrator of the portal")
 
 
 def publishes_with(user: Viewer, permission: Permission) -> bool:

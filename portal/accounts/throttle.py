@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from portal.errors import TooManyTries
 
@@ -58,7 +59,11 @@ def _tell(request: HttpRequest, email: str, *, tries: int) -> None:
 def _refuse(wait: int) -> None:
     if wait:
         raise TooManyTries(
-            "To keep accounts safe, a password can be wrong only a few times in a row. Nothing is locked for good.",
-            remedy=f"Try again in {max(1, round(wait / 60))} min, or set a new password by e-mail.",
+            gettext(
+                "To keep accounts safe, a password can be wrong only a few times in a row. Nothing is locked for good."
+            ),
+            remedy=gettext("Try again in {max} min, or set a new password by e-mail.").format(
+                max=max(1, round(wait / 60))
+            ),
             retry_after=wait,
         )

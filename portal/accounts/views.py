@@ -9,8 +9,10 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
+from portal.lazily import gettext_lazy as _
 from portal.listing import Sort, listing_of
 
 from . import actions
@@ -19,9 +21,12 @@ from .models import Membership, NamespaceGrant, PortalMail, Team, TeamRole
 from .people import people_deletable_by, person
 from .roles import Permission, check, permissions_of
 
-TEAM_SORTS = {"name": Sort("By name", ("name", "pk")), "newest": Sort("Newest first", ("-created_at", "pk"))}
-MAIL_SORTS = {"newest": Sort("Newest first", ("-sent_at", "-pk"))}
-GRANT_SORTS = {"namespace": Sort("By namespace", ("cluster", "namespace", "pk"))}
+TEAM_SORTS = {
+    "name": Sort(_("By name"), ("name", "pk")),
+    "newest": Sort(_("Newest first"), ("-created_at", "pk")),
+}
+MAIL_SORTS = {"newest": Sort(_("Newest first"), ("-sent_at", "-pk"))}
+GRANT_SORTS = {"namespace": Sort(_("By namespace"), ("cluster", "namespace", "pk"))}
 
 
 @login_required
@@ -29,7 +34,7 @@ def account(request: HttpRequest) -> HttpResponse:
     form = AccountForm(request.POST or None, instance=person(request))
     if request.method == "POST" and form.is_valid():
         actions.rename_user(user=person(request), name=form.cleaned_data["name"], by=person(request))
-        messages.success(request, "Saved.")
+        messages.success(request, gettext("Saved."))
         return redirect("accounts:account")
     return render(request, "accounts/account.html", {"form": form})
 
@@ -44,7 +49,7 @@ def delete_person(request: HttpRequest, public_id: str) -> HttpResponse:
         actions.delete_user(user=row, by=by)
         if row == by:
             logout(request)
-        messages.success(request, "The account is deleted. What it made stays with its teams.")
+        messages.success(request, gettext("The account is deleted. What it made stays with its teams."))
         return redirect("/" if row == by else "accounts:teams")
     context = {"form": form, "person": row, "memberships": row.memberships.select_related("team")}
     return render(request, "accounts/person_delete.html", context)
@@ -55,7 +60,7 @@ def teams(request: HttpRequest) -> HttpResponse:
     form = TeamForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         team = actions.create_team(name=form.cleaned_data["name"], by=person(request))
-        messages.success(request, f"{team} is there, and you are its owner.")
+        messages.success(request, gettext("{team} is there, and you are its owner.").format(team=team))
         return redirect("accounts:team", team.slug)
     query = request.GET.get("q", "").strip()
     rows = Team.objects.visible_to(request.user)
@@ -81,7 +86,9 @@ def add_member(request: HttpRequest, slug: str) -> HttpResponse:
     if not form.is_valid():
         return render(request, "accounts/team.html", _team_context(request, row, form), status=400)
     member = actions.add_member(team=row, **form.cleaned_data, by=person(request))
-    messages.success(request, f"{member.user} is in {row} as {member.role}.")
+    messages.success(
+        request, gettext("{user} is in {row} as {role}.").format(user=member.user, row=row, role=member.role)
+    )
     return redirect("accounts:team", slug)
 
 
@@ -99,7 +106,10 @@ def remove_member(request: HttpRequest, slug: str, public_id: str) -> HttpRespon
     membership = _membership(request, slug, public_id)
     actions.remove_member(membership=membership, by=person(request))
     messages.success(
-        request, f"{membership.user} is no longer in {membership.team}. Its applications stay with it."
+        request,
+        gettext("{user} is no longer in {team}. Its applications stay with it.").format(
+            user=membership.user, team=membership.team
+        ),
     )
     return redirect("accounts:teams")
 
@@ -111,7 +121,12 @@ def grants(request: HttpRequest) -> HttpResponse:
     form = GrantForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         grant = actions.grant_namespace(**form.cleaned_data, by=person(request))
-        messages.success(request, f"{grant.team} publishes from {grant.namespace}. The next sync applies it.")
+        messages.success(
+            request,
+            gettext("{team} publishes from {namespace}. The next sync applies it.").format(
+                team=grant.team, namespace=grant.namespace
+            ),
+        )
         return redirect("accounts:grants")
     rows = NamespaceGrant.objects.select_related("team")
     context = {"listing": listing_of(request, rows, GRANT_SORTS), "form": form}
@@ -126,7 +141,10 @@ def revoke_grant(request: HttpRequest) -> HttpResponse:
     grant = get_object_or_404(NamespaceGrant, cluster=cluster, namespace=namespace)
     actions.revoke_namespace(grant=grant, by=person(request))
     messages.success(
-        request, f"Nobody publishes from {grant.namespace} now. What is published stays until it is retired."
+        request,
+        gettext("Nobody publishes from {namespace} now. What is published stays until it is retired.").format(
+            namespace=grant.namespace
+        ),
     )
     return redirect("accounts:grants")
 

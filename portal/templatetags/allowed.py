@@ -3,6 +3,7 @@
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from portal.accounts.models import Team
 from portal.accounts.roles import Permission, can, who_has
@@ -58,5 +59,5 @@ def refusal(context: template.Context, permission: Permission, team: Team | None
     """Why the reader may not; empty where they may."""
     if can(context["request"].user, permission, team):
         return ""
-    asked = who_has(permission)
-    return f"Only {asked}{f' of {team.name}' if team else ''} may {permission}"
+    said = _("Only {who} of {team} may {permission}") if team else _("Only {who} may {permission}")
+    return said.format(who=who_has(permission), team=team.name if team else "", permission=_(permission))

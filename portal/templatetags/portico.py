@@ -8,13 +8,15 @@ from functools import lru_cache
 
 from django import template
 from django.templatetags.static import static
-from django.utils import timezone
+from django.utils import dateformat, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from portal import markdown as markdown_text
 from portal.accounts.roles import Permission
+from portal.lazily import gettext_lazy
 from portal.zones import zone_name
 
 register = template.Library()
@@ -90,7 +92,7 @@ def status_pill(status: object, label: str = "") -> SafeString:
 
 
 def _status_label(status: object) -> str:
-    return str(getattr(status, "label", "") or str(status).replace("_", " ").capitalize())
+    return str(getattr(status, "label", "") or _(str(status).replace("_", " ").capitalize()))
 
 
 @register.filter
@@ -111,15 +113,27 @@ def level_state(level_tag: str) -> str:
     return {"success": "ok", "warning": "warn", "error": "bad"}.get(level_tag, "info")
 
 
+@register.filter
+def level_word(level: str) -> str:
+    """`breaking`, `risky` or `safe` by itself."""
+    return _LEVELS.get(level, level)
+
+
 # What a change of a definition means to callers: state word and icon.
 _CHANGES = {"breaking": ("bad", "bad"), "risky": ("warn", "warn"), "safe": ("ok", "ok")}
+_LEVELS = {"breaking": gettext_lazy("Breaking"), "risky": gettext_lazy("Risky"), "safe": gettext_lazy("Safe")}
+_COUNTED = {
+    "breaking": gettext_lazy("{count:,} breaking"),
+    "risky": gettext_lazy("{count:,} risky"),
+    "safe": gettext_lazy("{count:,} safe"),
+}
 
 
 @register.simple_tag
 def change_pill(level: str, count: int | None = None) -> SafeString:
     """The level of a change, or with `count` how many there are of it."""
     state_word, icon_name = _CHANGES.get(level, ("idle", "idle"))
-    label = level.capitalize() if count is None else f"{count:,} {level}"
+    label = _LEVELS.get(level, level) if count is None else _COUNTED.get(level, "{count}").format(count=count)
     return pill(state_word, label, icon_name)
 
 
@@ -198,7 +212,7 @@ def local(moment: datetime | None) -> str:
     if not moment:
         return "—"
     here = timezone.localtime(moment)
-    return f"{here:%-d %b %Y, %H:%M:%S} {zone_name(here)}"
+    return f"{dateformat.format(here, 'j M Y, H:i:s')} {zone_name(here)}"
 
 
 @register.filter
@@ -211,12 +225,12 @@ def clock(moment: datetime | None) -> str:
 def ago(moment: datetime | None) -> str:
     """How long since, or until, in the largest whole unit: `4 s ago`, `in 3 h`, `2 d ago`; then the date."""
     if not moment:
-        return "never"
+        return _("never")
     gap = timezone.now() - moment
     span = _span(abs(gap))
     if not span:
-        return f"{timezone.localtime(moment):%-d %b %Y}"
-    return f"{span} ago" if gap >= timedelta(0) else f"in {span}"
+        return dateformat.format(timezone.localtime(moment), "j M Y")
+    return (_("{span} ago") if gap >= timedelta(0) else _("in {span}")).format(span=span)
 
 
 def _span(gap: timedelta) -> str:
@@ -236,7 +250,7 @@ def _span(gap: timedelta) -> str:
 def when(moment: datetime | None) -> SafeString:
     """A time element that reads as `ago` and shows the exact time on hover, in the person's zone."""
     if not moment:
-        return mark_safe('<span class="t3">never</span>')
+        return format_html('<span class="t3">{}</span>', _("never"))
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         moment.astimezone(UTC).isoformat(),
@@ -319,7 +333,8 @@ def crumbs(*steps: str) -> SafeString:
     pairs = zip(steps[:-1:2], steps[1::2], strict=False)
     links = format_html_join("", '<li><a href="{1}">{0}</a></li>', pairs)
     return format_html(
-        '<nav class="crumbs" aria-label="Breadcrumb"><ol>{}<li aria-current="page">{}</li></ol></nav>',
+        '<nav class="crumbs" aria-label="{}"><ol>{}<li aria-current="page">{}</li></ol></nav>',
+        _("Breadcrumb"),
         links,
         steps[-1],
     )
@@ -351,11 +366,12 @@ def dialog(content: str, name: str, title: str) -> SafeString:
     """A dialog that opens at `#name`: by address without script, modally with it. Close links carry data-close."""
     return format_html(
         '<dialog class="dlg" id="{0}" aria-labelledby="{0}-h"><header><h2 id="{0}-h">{1}</h2>'
-        '<a class="icon-btn sm" href="#main" data-close aria-label="Close">{2}</a></header>{3}</dialog>',
+        '<a class="icon-btn sm" href="#main" data-close aria-label="{4}">{2}</a></header>{3}</dialog>',
         name,
         title,
         icon("x"),
         content,
+        _("Close"),
     )
 
 
@@ -363,8 +379,8 @@ def dialog(content: str, name: str, title: str) -> SafeString:
 def table(content: str, label: str, kind: str = "") -> SafeString:
     """A table in a region that scrolls by itself and can be reached by keyboard; its section may have the same name."""
     return format_html(
-        '<div class="tbl-wrap" role="region" tabindex="0" aria-label="{}, table"><table class="{}">{}</table></div>',
-        label,
+        '<div class="tbl-wrap" role="region" tabindex="0" aria-label="{}"><table class="{}">{}</table></div>',
+        _("{label}, table").format(label=label),
         f"tbl {kind}".strip(),
         content,
     )
@@ -374,7 +390,7 @@ def table(content: str, label: str, kind: str = "") -> SafeString:
 @register.filter
 def event_words(event: str) -> str:
     """`subscription_approved` as `Subscription approved`."""
-    return event.replace("_", " ").capitalize()
+    return _(event.replace("_", " ").capitalize())
 
 
 @register.filter

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.html import escape
+from django.utils.translation import gettext as _
 
 from .questions import Answer, Question, problems
 
@@ -43,7 +44,7 @@ def _field(question: Question) -> forms.Field:
     if question.kind == "number":
         return forms.FloatField(**shared, widget=forms.NumberInput({"step": "any"} | _bounds(question)))
     if question.choices:
-        nothing = [] if question.required and question.default else [("", "Choose one")]
+        nothing = [] if question.required and question.default else [("", _("Choose one"))]
         return forms.ChoiceField(**shared, choices=[*nothing, *((one, one) for one in question.choices)])
     return forms.CharField(**shared, widget=_widget(question))
 

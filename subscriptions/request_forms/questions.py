@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.utils.translation import gettext as _
 
 from portal.errors import Invalid
 
@@ -66,42 +67,46 @@ class Question:
     def problem(self, answer: object) -> str:
         """Why the answer is none; empty where it is one. None and "" are no answer at all."""
         if answer is None or answer == "":
-            return "It needs an answer." if self.required else ""
+            return _("It needs an answer.") if self.required else ""
         if self.kind == "boolean":
             return self._problem_of_truth(answer)
         return self._problem_of_text(answer) if self.kind == "string" else self._problem_of_number(answer)
 
     def _problem_of_truth(self, answer: object) -> str:
         if not isinstance(answer, bool):
-            return "Say true or false."
-        return "It must be agreed to." if self.must_agree and not answer else ""
+            return _("Say true or false.")
+        return _("It must be agreed to.") if self.must_agree and not answer else ""
 
     def _problem_of_number(self, answer: object) -> str:
         if isinstance(answer, bool) or not isinstance(answer, int | float):
-            return "Give a number."
+            return _("Give a number.")
         if self.kind == "integer" and isinstance(answer, float) and not answer.is_integer():
-            return "Give a whole number."
+            return _("Give a whole number.")
         if not self.least <= answer <= self.most:
-            return f"Give a number from {self.least:,} to {self.most:,}."
+            return _("Give a number from {least:,} to {most:,}.").format(least=self.least, most=self.most)
         return ""
 
     def _problem_of_text(self, answer: object) -> str:
         if not isinstance(answer, str):
-            return "Give a text."
+            return _("Give a text.")
         if len(answer) > self.longest:
-            return f"It has {len(answer):,} characters; at most {self.longest:,} are taken."
+            return _("It has {answer:,} characters; at most {longest:,} are taken.").format(
+                answer=len(answer), longest=self.longest
+            )
         if len(answer) < self.shortest:
-            return f"It has {len(answer):,} characters; at least {self.shortest:,} are needed."
+            return _("It has {answer:,} characters; at least {shortest:,} are needed.").format(
+                answer=len(answer), shortest=self.shortest
+            )
         if UNFIT.search(answer):
-            return "It has control characters in it."
+            return _("It has control characters in it.")
         if self.choices and answer not in self.choices:
-            return f"Choose one of: {', '.join(self.choices)}."
+            return _("Choose one of: {names}.").format(names=", ".join(self.choices))
         return _problem_of_format(self.format, answer)
 
     def shown(self, answer: Answer) -> str:
         """The answer as people read it."""
         if isinstance(answer, bool):
-            return "Yes" if answer else "No"
+            return _("Yes") if answer else _("No")
         return f"{answer:,}" if isinstance(answer, int | float) else answer
 
 
@@ -110,20 +115,20 @@ def _problem_of_format(form: str, answer: str) -> str:
         try:
             validate_email(answer)
         except ValidationError:
-            return "Give an email address."
+            return _("Give an email address.")
     elif form == "uri":
         try:
             parts = urlsplit(answer)
         except ValueError:
-            return "Give a web address."
+            return _("Give a web address.")
         if parts.scheme not in {"http", "https"} or not parts.hostname or " " in answer:
-            return "Give a web address that begins with https:// or http://."
+            return _("Give a web address that begins with https:// or http://.")
     elif form == "date":
         try:
             fit = date.fromisoformat(answer).isoformat() == answer
         except ValueError:
             fit = False
-        return "" if fit else "Give a day, as 2027-01-31."
+        return "" if fit else _("Give a day, as 2027-01-31.")
     return ""
 
 
@@ -141,15 +146,23 @@ def read(text: str) -> tuple[Question, ...]:
         Invalid: for `schema`; says which property, which keyword and what is taken instead.
     """
     if len(text) > LONGEST_SCHEMA:
-        raise _refused(f"The form has {len(text):,} characters; at most {LONGEST_SCHEMA:,} are taken.")
+        raise _refused(
+            _("The form has {text:,} characters; at most {longest_schema:,} are taken.").format(
+                text=len(text), longest_schema=LONGEST_SCHEMA
+            )
+        )
     try:
         schema = json.loads(text, object_pairs_hook=_pairs, parse_constant=_no_constant)
     except RecursionError:
-        raise _refused("The form is nested too deeply: it is one flat object.") from None
+        raise _refused(_("The form is nested too deeply: it is one flat object.")) from None
     except json.JSONDecodeError as error:
-        raise _refused(f"Line {error.lineno}, column {error.colno}: this is no JSON ({error.msg}).") from None
+        raise _refused(
+            _("Line {lineno}, column {colno}: this is no JSON ({msg}).").format(
+                lineno=error.lineno, colno=error.colno, msg=error.msg
+            )
+        ) from None
     except ValueError as error:  # a number of thousands of digits, and what the two hooks refuse
-        raise _refused(f"This is no JSON that can be read: {error}.") from None
+        raise _refused(_("This is no JSON that can be read: {error}.").format(error=error)) from None
     return _questions(schema)
 
 
@@ -166,31 +179,37 @@ def _no_constant(name: str) -> Any:
 
 def _questions(schema: Any) -> tuple[Question, ...]:
     if not isinstance(schema, dict) or schema.get("type") != "object":
-        raise _refused('The form is one JSON object with "type": "object".')
-    _check_keywords("The form", schema, ROOT)
-    _text("The form", schema, "title", LONGEST_TITLE)
-    _text("The form", schema, "description", LONGEST_HELP)
-    _text("The form", schema, "$schema", LONGEST_TITLE)
+        raise _refused(_('The form is one JSON object with "type": "object".'))
+    _check_keywords(_("The form"), schema, ROOT)
+    _text(_("The form"), schema, "title", LONGEST_TITLE)
+    _text(_("The form"), schema, "description", LONGEST_HELP)
+    _text(_("The form"), schema, "$schema", LONGEST_TITLE)
     if schema.get("additionalProperties", False) is not False:
-        raise _refused("additionalProperties can only be false: nothing but the questions is asked.")
+        raise _refused(_("additionalProperties can only be false: nothing but the questions is asked."))
     properties = schema.get("properties")
     if not isinstance(properties, dict) or not 0 < len(properties) <= MOST_QUESTIONS:
-        raise _refused(f"properties names 1 to {MOST_QUESTIONS} questions.")
+        raise _refused(
+            _("properties names 1 to {most_questions} questions.").format(most_questions=MOST_QUESTIONS)
+        )
     required = schema.get("required", [])
     if not isinstance(required, list) or any(name not in properties for name in map(str, required)):
-        raise _refused("required is a list of names that properties has.")
+        raise _refused(_("required is a list of names that properties has."))
     return tuple(_question(name, part, name in required) for name, part in properties.items())
 
 
 def _question(name: str, part: Any, required: bool) -> Question:
     if not NAME.fullmatch(name):
         raise _refused(
-            f"“{name[:60]}” cannot name a question: letters, digits and _, a letter first, 40 at most."
+            _("“{name}” cannot name a question: letters, digits and _, a letter first, 40 at most.").format(
+                name=name[:60]
+            )
         )
     kind = part.get("type") if isinstance(part, dict) else None
     if not isinstance(kind, str) or kind not in KEYWORDS:
         raise _refused(
-            f"{name}: its type is one of {', '.join(KEYWORDS)}. Lists and objects are not asked for."
+            _("{name}: its type is one of {names}. Lists and objects are not asked for.").format(
+                name=name, names=", ".join(KEYWORDS)
+            )
         )
     _check_keywords(name, part, KEYWORDS[kind])
     least, most = (
@@ -213,9 +232,13 @@ def _question(name: str, part: Any, required: bool) -> Question:
         must_agree=_must_agree(name, part),
     )
     if question.least > question.most or question.shortest > question.longest:
-        raise _refused(f"{name}: its lower bound is above its upper one, so there is no answer.")
+        raise _refused(
+            _("{name}: its lower bound is above its upper one, so there is no answer.").format(name=name)
+        )
     if question.default is not None and (problem := question.problem(question.default)):
-        raise _refused(f"{name}: its default is no answer to it. {problem}")
+        raise _refused(
+            _("{name}: its default is no answer to it. {problem}").format(name=name, problem=problem)
+        )
     return question
 
 
@@ -223,30 +246,48 @@ def _check_keywords(what: str, part: dict[str, Any], known: frozenset[str]) -> N
     for keyword in part:
         if keyword == "pattern":
             raise _refused(
-                f"{what}: pattern is not taken, a regular expression may run for ever. Use format, enum or maxLength."
+                _(
+                    "{what}: pattern is not taken, a regular expression may run for ever. Use format, enum or maxLength."
+                ).format(what=what)
             )
         if keyword not in known:
-            raise _refused(f"{what}: {keyword[:60]} is not taken. Here stand: {', '.join(sorted(known))}.")
+            raise _refused(
+                _("{what}: {keyword} is not taken. Here stand: {names}.").format(
+                    what=what, keyword=keyword[:60], names=", ".join(sorted(known))
+                )
+            )
 
 
 def _text(what: str, part: dict[str, Any], keyword: str, longest: int) -> str:
     text = part.get(keyword, "")
     if not isinstance(text, str) or len(text) > longest or UNFIT.search(text):
-        raise _refused(f"{what}: {keyword} is a text of at most {longest} characters.")
+        raise _refused(
+            _("{what}: {keyword} is a text of at most {longest} characters.").format(
+                what=what, keyword=keyword, longest=longest
+            )
+        )
     return text.strip()
 
 
 def _number(what: str, part: dict[str, Any], keyword: str, other: float) -> float:
     number = part.get(keyword, other)
     if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= LARGEST:
-        raise _refused(f"{what}: {keyword} is a number up to {LARGEST:,}.")
+        raise _refused(
+            _("{what}: {keyword} is a number up to {largest:,}.").format(
+                what=what, keyword=keyword, largest=LARGEST
+            )
+        )
     return number
 
 
 def _length(what: str, part: dict[str, Any], keyword: str, other: int) -> int:
     number = part.get(keyword, other)
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= LONGEST_ANSWER:
-        raise _refused(f"{what}: {keyword} is a whole number from 0 to {LONGEST_ANSWER:,}.")
+        raise _refused(
+            _("{what}: {keyword} is a whole number from 0 to {longest_answer:,}.").format(
+                what=what, keyword=keyword, longest_answer=LONGEST_ANSWER
+            )
+        )
     return number
 
 
@@ -261,7 +302,9 @@ def _choices(what: str, part: dict[str, Any]) -> tuple[str, ...]:
         or len(set(choices)) < len(choices)
     ):
         raise _refused(
-            f"{what}: enum is a list of 1 to {MOST_CHOICES} different texts of at most {LONGEST_CHOICE} characters."
+            _(
+                "{what}: enum is a list of 1 to {most_choices} different texts of at most {longest_choice} characters."
+            ).format(what=what, most_choices=MOST_CHOICES, longest_choice=LONGEST_CHOICE)
         )
     return tuple(choices)
 
@@ -269,13 +312,13 @@ def _choices(what: str, part: dict[str, Any]) -> tuple[str, ...]:
 def _format(what: str, part: dict[str, Any]) -> str:
     form = part.get("format", "")
     if "format" in part and form not in FORMATS:
-        raise _refused(f"{what}: format is one of {', '.join(FORMATS)}.")
+        raise _refused(_("{what}: format is one of {names}.").format(what=what, names=", ".join(FORMATS)))
     return str(form)
 
 
 def _must_agree(what: str, part: dict[str, Any]) -> bool:
     if "const" in part and part["const"] is not True:
-        raise _refused(f"{what}: const can only be true: a box that must be ticked.")
+        raise _refused(_("{what}: const can only be true: a box that must be ticked.").format(what=what))
     return "const" in part
 
 
@@ -288,7 +331,8 @@ def problems(questions: tuple[Question, ...], given: Mapping[str, Any]) -> dict[
     """name -> what is wrong, for every question without a good answer and every answer without a question."""
     found = {one.name: one.problem(_stripped(given.get(one.name))) for one in questions}
     found |= dict.fromkeys(
-        (str(name)[:60] for name in given if name not in {one.name for one in questions}), "It is not asked."
+        (str(name)[:60] for name in given if name not in {one.name for one in questions}),
+        _("It is not asked."),
     )
     return {name: problem for name, problem in found.items() if problem}
 
@@ -301,7 +345,7 @@ def kept(questions: tuple[Question, ...], given: Mapping[str, Any]) -> dict[str,
     """
     if wrong := problems(questions, given):
         told = " ".join(f"{name}: {problem}" for name, problem in list(wrong.items())[:MOST_QUESTIONS])
-        raise Invalid(told, remedy="The API's request form says what is asked.", field="answers")
+        raise Invalid(told, remedy=_("The API's request form says what is asked."), field="answers")
     answers = {one.name: _stripped(given.get(one.name)) for one in questions}
     return {name: answer for name, answer in answers.items() if answer is not None and answer != ""}
 

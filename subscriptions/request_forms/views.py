@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext, gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from apis.models import Api
@@ -46,7 +47,7 @@ EXAMPLE = {
 
 class SchemaForm(forms.Form):
     schema = forms.CharField(
-        label="Questions, as JSON Schema",
+        label=_("Questions, as JSON Schema"),
         max_length=LONGEST_SCHEMA,
         widget=forms.Textarea(attrs={"rows": 28, "class": "m", "spellcheck": "false"}),
     )
@@ -61,7 +62,9 @@ def request_form(request: HttpRequest, slug: str) -> HttpResponse:
     current = RequestForm.objects.current_of(api)
     if request.method == "POST" and "remove" in request.GET:
         set_request_form(api=api, schema="", by=person(request))
-        messages.success(request, f"Whoever wants access to {api} is asked no questions any more.")
+        messages.success(
+            request, gettext("Whoever wants access to {api} is asked no questions any more.").format(api=api)
+        )
         return redirect("subscriptions:request-form", slug=api.slug)
     text = current.schema if current else json.dumps(EXAMPLE, indent=2)
     form = SchemaForm(request.POST if request.method == "POST" else None, initial={"schema": text})
@@ -73,7 +76,9 @@ def request_form(request: HttpRequest, slug: str) -> HttpResponse:
             )
             if form.is_bound and "preview" not in request.GET:
                 saved = set_request_form(api=api, schema=form.cleaned_data["schema"], by=person(request))
-                messages.success(request, f"Saved as form {saved.number if saved else ''}.")
+                messages.success(
+                    request, gettext("Saved as form {number}.").format(number=saved.number if saved else "")
+                )
                 return redirect("subscriptions:request-form", slug=api.slug)
         except Invalid as error:
             form.add_error("schema", error.message)

@@ -7,11 +7,13 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Case, Count, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 
 from portal.accounts.models import AuditEvent, TeamRole
 from portal.accounts.people import person
 from portal.accounts.roles import TEAM_ROLES, Permission, Role, permissions_of
 from portal.htmx import wants_part
+from portal.lazily import gettext_lazy as _
 from portal.listing import Sort, listing_of, page_of, pager
 
 from .. import actions
@@ -27,9 +29,9 @@ _ABOUT_APPLICATIONS = (
     Permission.DELETE_APPLICATION,
 )
 SORTS = {
-    "name": Sort("By name", ("name", "pk")),
-    "newest": Sort("Newest first", ("-created_at", "pk")),
-    "subscriptions": Sort("Most subscriptions first", ("-live_subscriptions", "pk")),
+    "name": Sort(_("By name"), ("name", "pk")),
+    "newest": Sort(_("Newest first"), ("-created_at", "pk")),
+    "subscriptions": Sort(_("Most subscriptions first"), ("-live_subscriptions", "pk")),
 }
 
 
@@ -55,7 +57,10 @@ def register(request: HttpRequest) -> HttpResponse:
     form = NewApplicationForm(request.POST or None, user=person(request))
     if request.method == "POST" and form.is_valid():
         application = actions.register_application(**form.cleaned_data, by=person(request))
-        messages.success(request, f"{application.name} is registered. Next: subscribe it to an API.")
+        messages.success(
+            request,
+            gettext("{name} is registered. Next: subscribe it to an API.").format(name=application.name),
+        )
         return redirect(application)
     return render(request, "subscriptions/application_new.html", {"form": form})
 
@@ -89,7 +94,7 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponse:
     form = ApplicationForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
         actions.update_application(application=row, **form.cleaned_data, by=person(request))
-        messages.success(request, "Saved.")
+        messages.success(request, gettext("Saved."))
         return redirect(row)
     context = {"form": form, "application": row, "permissions": permissions_of(request.user, row.team)}
     return render(request, "subscriptions/application_edit.html", context)
@@ -102,7 +107,10 @@ def delete(request: HttpRequest, public_id: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         actions.delete_application(application=row, by=person(request))
         messages.success(
-            request, f"{row.name} is deleted. Its subscriptions are cancelled and its credentials refused."
+            request,
+            gettext("{name} is deleted. Its subscriptions are cancelled and its credentials refused.").format(
+                name=row.name
+            ),
         )
         return redirect("subscriptions:applications")
     context = {
@@ -121,7 +129,12 @@ def transfer(request: HttpRequest, public_id: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         team = form.cleaned_data["team"]
         row = actions.transfer_application(application=row, team=team, by=person(request))
-        messages.success(request, f"{row.name} belongs to {team.name} now, with all its credentials.")
+        messages.success(
+            request,
+            gettext("{name} belongs to {name2} now, with all its credentials.").format(
+                name=row.name, name2=team.name
+            ),
+        )
         mine = Application.objects.visible_to(request.user).filter(pk=row.pk).exists()
         return redirect(row) if mine else redirect("subscriptions:applications")
     context = {

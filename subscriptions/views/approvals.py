@@ -8,23 +8,28 @@ from django.core.paginator import Page
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from portal.accounts.people import person
 from portal.errors import PorticoError
 from portal.htmx import wants_part
+from portal.lazily import gettext_lazy as _
 from portal.listing import Sort, listing_of
 
 from .. import actions
 from ..models import Approval, Subscription
 
 WAITING_SORTS = {
-    "oldest": Sort("Longest waiting first", ("requested_at", "pk")),
-    "newest": Sort("Newest first", ("-requested_at", "-pk")),
-    "application": Sort("By application", ("application__name", "pk")),
-    "api": Sort("By API", ("api__name", "pk")),
+    "oldest": Sort(_("Longest waiting first"), ("requested_at", "pk")),
+    "newest": Sort(_("Newest first"), ("-requested_at", "-pk")),
+    "application": Sort(_("By application"), ("application__name", "pk")),
+    "api": Sort(_("By API"), ("api__name", "pk")),
 }
-DECIDED_SORTS = {"newest": Sort("Newest first", ("-at", "-pk")), "oldest": Sort("Oldest first", ("at", "pk"))}
+DECIDED_SORTS = {
+    "newest": Sort(_("Newest first"), ("-at", "-pk")),
+    "oldest": Sort(_("Oldest first"), ("at", "pk")),
+}
 OUTCOMES = {"approved": Approval.Outcome.APPROVED, "rejected": Approval.Outcome.REJECTED}
 
 
@@ -98,7 +103,10 @@ def decide(request: HttpRequest) -> HttpResponse:
         except PorticoError as error:
             messages.error(request, f"{row}: {error.message}")
     if done:
-        messages.success(request, f"{done} {'rejected' if reject else 'approved'}.")
+        messages.success(
+            request,
+            (gettext("{done} rejected.") if reject else gettext("{done} approved.")).format(done=done),
+        )
     elif not chosen:
-        messages.info(request, "Nothing was selected, so nothing was decided.")
+        messages.info(request, gettext("Nothing was selected, so nothing was decided."))
     return redirect("subscriptions:approvals")

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from apis.first_call import page_of_first_call
@@ -14,6 +15,7 @@ from apis.models import Api, ApiVersion
 from portal.accounts.models import AuditEvent
 from portal.accounts.people import person
 from portal.accounts.roles import Permission, permissions_of
+from portal.lazily import gettext_lazy as _
 
 from .. import actions
 from ..forms import ChangePlanForm, ReasonForm, SubscribeForm
@@ -22,9 +24,9 @@ from ..request_forms.forms import AnswersForm
 
 # Why a live subscription cannot have another plan just now.
 _NO_PLAN_CHANGE: dict[str, str] = {
-    SubscriptionStatus.PENDING: "It waits for its approval first",
-    SubscriptionStatus.CHANGE_PENDING: "Another plan was asked for already",
-    SubscriptionStatus.SUSPENDED: "It is suspended: its publisher has to resume it first",
+    SubscriptionStatus.PENDING: _("It waits for its approval first"),
+    SubscriptionStatus.CHANGE_PENDING: _("Another plan was asked for already"),
+    SubscriptionStatus.SUSPENDED: _("It is suspended: its publisher has to resume it first"),
 }
 
 
@@ -41,7 +43,9 @@ def subscribe(request: HttpRequest, slug: str) -> HttpResponse:
         if subscription.status == SubscriptionStatus.PENDING:
             messages.info(
                 request,
-                f"Sent to {api.team or 'the administrators'} for approval. You get a mail when they answer.",
+                gettext("Sent to {team} for approval. You get a mail when they answer.").format(
+                    team=api.team or gettext("the administrators")
+                ),
             )
         return redirect(f"{subscription.get_absolute_url()}{_next(request)}")
     open_for_new = ApiVersion.objects.served().filter(api=api, status="published").exists()
@@ -62,7 +66,10 @@ def change_plan(request: HttpRequest, public_id: str) -> HttpResponse:
         row = actions.change_plan(subscription=row, **form.cleaned_data, by=person(request))
         waits = row.status == SubscriptionStatus.CHANGE_PENDING
         messages.info(
-            request, f"Sent for approval. {row.plan} goes on until then." if waits else f"Now on {row.plan}."
+            request,
+            gettext("Sent for approval. {plan} goes on until then.").format(plan=row.plan)
+            if waits
+            else gettext("Now on {plan}.").format(plan=row.plan),
         )
         return redirect(row)
     return render(request, "subscriptions/change_plan.html", {**_context(request, row), "form": form})
@@ -81,7 +88,12 @@ def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
     row = _visible(request, public_id)
     if request.method == "POST":
         actions.cancel(subscription=row, by=person(request))
-        messages.success(request, f"Cancelled. {row.application} can no longer call {row.api}.")
+        messages.success(
+            request,
+            gettext("Cancelled. {application} can no longer call {api}.").format(
+                application=row.application, api=row.api
+            ),
+        )
         return redirect(row)
     return render(request, "subscriptions/cancel.html", _context(request, row))
 
