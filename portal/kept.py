@@ -69,6 +69,8 @@ def _key(value: object) -> Hashable:
     kind = type(value)
     if kind in PLAIN:
         return kind, value
+    if isinstance(value, Promise):
+        return str, str(value)
     if isinstance(value, tuple):
         return kind, tuple(map(_key, value))
     if is_dataclass(kind) and kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]

@@ -132,14 +132,19 @@ class Row:
         total = sum(self.calls)
         if not total:
             return _NO_CALLS
-        return charts.spark(self.calls, f"{self.subscription.api.name}: {total:,} calls in the last 24 hours")
+        return charts.spark(
+            self.calls,
+            gettext("{name}: {total:,} calls in the last 24 hours").format(
+                name=self.subscription.api.name, total=total
+            ),
+        )
 
 
 def short_moment(moment: dt.datetime) -> str:
     """`00:00 CET` of today or tomorrow, `1 Dec` of any other day, in the person's zone."""
     here = timezone.localtime(moment)
     near = moment - timezone.now() < dt.timedelta(hours=24)
-    return f"{here:%H:%M} {zone_name(here)}" if near else f"{here:%-d %b}"
+    return f"{here:%H:%M} {zone_name(here)}" if near else dateformat.format(here, "j M")
 
 
 def by_urgency(rows: QuerySet[Subscription]) -> QuerySet[Subscription]:
