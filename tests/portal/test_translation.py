@@ -41,8 +41,8 @@ WORDS: dict[str, tuple[int, ...]] = {
     "with": (),
 }
 NAMED = ("head", "keep", "label", "order", "text", "title", "verdict", "what", "why", "word")
-# Names of programs are the same in every language.
-NAMES = {"curl", "grpcurl"}
+# Names are the same in every language.
+NAMES = {"Portico", "curl", "grpcurl"}
 WORD = re.compile(r"[A-Za-z]{2,}")
 INSTEAD = re.compile(r'\|(?:default|default_if_none|yesno):"([^"]*)"')
 # What a tag shows of these is no text: ids and names of states, which are written small.
@@ -76,7 +76,7 @@ class Unmarked(HTMLParser):
             self._see(data)
 
     def _see(self, text: str) -> None:
-        if WORD.search(text):
+        if set(WORD.findall(text)) - NAMES:
             self.found.append((self.getpos()[0], " ".join(text.split())))
 
 
@@ -220,7 +220,6 @@ class Shown(Unmarked):
 OWN = re.compile(r"[/_@\d=]|\w\.\w|-\w|^[A-Z]{2,}$")
 NAMES_SHOWN = {
     *NAMES,
-    "Portico",
     "OpenAPI",
     "Python",
     "JavaScript",
