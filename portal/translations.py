@@ -25,5 +25,5 @@ class Remembering(trans_real.DjangoTranslation):
 def remember() -> None:
     """For every language, also those that were read while the apps were loaded."""
     trans_real.DjangoTranslation = Remembering  # type: ignore[misc]
-    trans_real._translations.clear()  # noqa: SLF001
-    trans_real._default = None  # noqa: SLF001
+    trans_real._translations.clear()  # type: ignore[attr-defined]  # noqa: SLF001
+    trans_real._default = None  # type: ignore[attr-defined]  # noqa: SLF001
