@@ -54,18 +54,19 @@ _shelf = _Shelf(MOST_KEPT)
 
 def part(template: str, values: Mapping[str, object]) -> SafeString:
     """The template, drawn with these values alone. Raises TypeError for what is no plain value."""
-    given = {name: str(value) if isinstance(value, Promise) else value for name, value in values.items()}
-    kinds = tuple((name, _key(value)) for name, value in given.items())
+    kinds = tuple((name, _key(value)) for name, value in values.items())
     key = (template, get_language(), timezone.get_current_timezone_name(), kinds)
     drawn = _shelf.find(key)
     if drawn is None:
-        drawn = SafeString(get_template(template).render(given))
+        drawn = SafeString(get_template(template).render(dict(values)))
         _shelf.put(key, drawn)
     return drawn
 
 
 def _key(value: object) -> Hashable:
     """Equal for values that are equal and of the same kind: 1 is not True here, nor a safe text an unsafe one."""
+    if isinstance(value, Promise):  # a text that is translated when it is read: the language stands beside
+        value = str(value)
     kind = type(value)
     if kind in PLAIN:
         return kind, value

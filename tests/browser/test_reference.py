@@ -18,13 +18,16 @@ def test_operations_change_in_place(visit: Callable[..., Visitor]):
     visitor = visit(CONSUMER)
     page = visitor.page
     visitor.open(f"{REFERENCE}listOrders/")
-    page.evaluate("window.stays = true")
+    page.set_viewport_size({"width": 1280, "height": 500})
+    page.evaluate("window.stays = true; scrollTo(0, 300)")
     page.get_by_role("link", name="Place an order").click()
     expect(page).to_have_url(re.compile("/reference/placeOrder/$"))
     expect(page).to_have_title(re.compile("^Place an order"))
     expect(page.get_by_role("heading", name="Place an order")).to_be_visible()
     expect(page.locator("#ops [aria-current=page]")).to_have_text(re.compile("Place an order"))
     assert page.evaluate("window.stays")
+    # From its beginning, wherever the page before it was being read.
+    expect(page.get_by_role("heading", name="Place an order")).to_be_in_viewport()
     page.locator("#op-q").fill("cancel")
     expect(page.locator("#op-list li")).to_have_count(1)
     page.locator("#op-list a").click()
