@@ -48,6 +48,7 @@ def test_events_show_as_they_come_until_stopped(visit: Callable[..., Visitor], t
     send, stop = (page.locator("#try").get_by_role("button", name=name) for name in ("Send request", "Stop"))
     for _ in range(2):  # a second time as well: the place of the first is free again
         send.click()
+        expect(answer).not_to_contain_text("Stopped.")  # that is of the time before
         expect(events.nth(0)).to_contain_text('"state": "placed"')
         expect(stop).to_be_visible()
         expect(events.nth(1)).to_contain_text('"state": "paid"')
