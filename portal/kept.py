@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
+from enum import Enum
 from threading import Lock
 from types import NoneType
 
@@ -68,7 +69,7 @@ def _key(value: object) -> Hashable:
     if isinstance(value, Promise):  # a text that is translated when it is read: the language stands beside
         value = str(value)
     kind = type(value)
-    if kind in PLAIN:
+    if kind in PLAIN or isinstance(value, Enum):
         return kind, value
     if isinstance(value, Promise):
         return str, str(value)

@@ -6,7 +6,9 @@ import pytest
 from django.template import Context, Template, TemplateDoesNotExist
 from django.utils import timezone, translation
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 
+from apis.models import Publication
 from portal.kept import _Shelf, part
 from portal.zones import zone_of
 from tests import factories
@@ -41,6 +43,11 @@ def test_part_is_drawn_anew_for_another_zone_and_language():
         assert part(MESSAGE, moment) != here
     with translation.override("de"):
         assert part(MESSAGE, moment) is not here
+
+
+def test_part_takes_choices_and_texts_that_are_translated_when_they_are_read():
+    for value in (gettext_lazy("Published"), (gettext_lazy("Published"),), Publication.PUBLISHED):
+        assert "ublished" in part(MESSAGE, {"text": value, "label": ""})
 
 
 @pytest.mark.django_db
