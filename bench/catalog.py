@@ -139,7 +139,7 @@ def _measure(recorder: Recorder, env: dict[str, str]) -> None:
     command = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}"]
     command += [
         "--worker-class",
-        "portal.worker.Worker",
+        "gthread",
         "--workers",
         "2",
         "--threads",

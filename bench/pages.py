@@ -39,15 +39,7 @@ BIG_ROUNDS = 3
 OWN_BIG_TURNS = 3
 GROUP = FIRST // 20
 PACKAGES = ROOT / ".bench" / "pages_reference"
-GUNICORN = (
-    "--worker-class",
-    "portal.worker.Worker",
-    "--workers",
-    "2",
-    "--threads",
-    "4",
-    "--no-control-socket",
-)
+GUNICORN = ("--worker-class", "gthread", "--workers", "2", "--threads", "4", "--no-control-socket")
 
 
 def run(recorder: Recorder) -> None:

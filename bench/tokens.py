@@ -198,7 +198,7 @@ def gunicorn(wsgi: str, folder: Path, env: dict[str, str], client: tuple[str, st
     command = [sys.executable, "-m", "gunicorn", wsgi, "--bind", f"127.0.0.1:{port}", "--keep-alive", "60"]
     command += [
         "--worker-class",
-        "portal.worker.Worker",
+        "gthread",
         "--workers",
         "2",
         "--threads",

@@ -181,8 +181,7 @@ def _gunicorn(stack: Stack) -> list[str]:
         "--bind",
         f"127.0.0.1:{stack.ports['PORTICO_PORT']}",
     ]
-    command += ["--worker-class", "portal.worker.Worker", "--workers", "2", "--threads", "4"]
-    command += ["--graceful-timeout", "4"]
+    command += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "4"]
     # Heartbeat files on a disk can stall a worker; the control socket would be written under HOME.
     if Path("/dev/shm").is_dir():  # noqa: S108  memory, and gunicorn unlinks its file at once
         command += ["--worker-tmp-dir", "/dev/shm"]  # noqa: S108

@@ -38,7 +38,7 @@ def database_url() -> str:
 def web_process(folder: Path, port: int) -> subprocess.Popen[bytes]:
     env = {**os.environ, "DATABASE_URL": database_url(), "PORTICO_CLIENT_FAILURES": str(FAILURES)}
     command = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}"]
-    command += ["--workers", "1", "--threads", "4", "--worker-class", "portal.worker.Worker"]
+    command += ["--workers", "1", "--threads", "4", "--worker-class", "gthread"]
     with (folder / f"{port}.log").open("wb") as log:
         return subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
 
