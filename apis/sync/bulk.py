@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import DataError, IntegrityError, connection, transaction
 
@@ -21,6 +22,7 @@ from portal.locks import transaction_lock
 
 from . import changes, copying, marks, problems
 from .ahead import Ahead
+from .beside import beside
 from .compare import Key
 from .dependencies import PLAN, Needed
 from .listed import Listed, pages
@@ -35,23 +37,24 @@ class Found:
     """One object of a page, read. `new` is what is written of it, None where the queue has to decide."""
 
     key: Key
-    obj: KubeObject
-    reading: Reading
-    needed: dict[Needed, str]
-    new: copying.New | None = None
-
-    @property
-    def entries(self) -> list[PublishedApi]:
-        return [entry for entry in self.reading.published if isinstance(entry, PublishedApi)]
+    new: copying.New | None
 
 
 @dataclass(slots=True)
 class Part:
-    """The objects of a page that are wanted, read, and the surroundings by which they were."""
+    """The objects of a page that are wanted, read, and what was said around them then.
 
-    around: Surroundings
+    `learnt` is what the listing knows by now, for whoever began it.
+    """
+
+    around: object
     found: list[Found]
     unreadable: list[Key]
+    learnt: Any = None
+
+    @property
+    def keys(self) -> list[Key]:
+        return [*(one.key for one in self.found), *self.unreadable]
 
 
 @dataclass
@@ -109,8 +112,7 @@ def load(cluster: Cluster, keys: Sequence[Key], began: datetime) -> Counter[str]
     """Bring these objects in, kind by kind and page by page. Each page is a transaction; an interrupted load goes on."""
     wanted = set(keys)
     kinds = sorted({KINDS[key.kind] for key in keys}, key=str)
-    with Ahead(page for kind in kinds for page in pages(cluster, kind)) as listing:
-        counts, came = store(cluster, listing, began, wanted)
+    counts, came = store(cluster, (page for kind in kinds for page in pages(cluster, kind)), began, wanted)
     # Gone again, or without a name: the queue finds out.
     changes.note(cluster.name, sorted(wanted - came), background=True)
     return counts
@@ -122,18 +124,20 @@ def store(
     began: datetime,
     wanted: Container[Key] | None = None,
     *,
-    tell: Callable[[], object] = bool,
+    learnt: Callable[[], Any] = bool,
+    tell: Callable[[Part], object] = bool,
 ) -> tuple[Counter[str], set[Key]]:
     """Bring the objects of the pages in, those that are wanted or (None) all.
 
-    With pages that come ahead, three things go on at once: one is fetched, the one before is read, and that before stored.
-    `tell` is called after each page. Returns what was done, and which objects came.
+    Three things go on at once: a page is fetched, the one before is read, and that before stored. Another process fetches
+    and reads; what `learnt` says there stands in each Part, with which `tell` is called here when it is stored. Returns
+    what was done, and which objects came.
     """
     counts, came = Counter[str](), set[Key]()
     around, room = Surroundings(cluster.name), Room()
-    with closing(Listed(cluster)) as look_up, Ahead(_parts(listing, look_up, around, wanted)) as parts:
+    with beside(_parts(cluster, listing, around, wanted, learnt)) as parts:
         for part in parts:
-            keys = [*(one.key for one in part.found), *part.unreadable]
+            keys = part.keys
             came.update(keys)
             try:
                 counts["created"] += _store(cluster.name, part, room, began)
@@ -141,22 +145,30 @@ def store(
                 # One of them holds what cannot be stored: the queue finds out which, and says why.
                 logger.warning("cluster %s, a page for the queue: %s", cluster.name, error)
                 changes.note(cluster.name, keys, background=True)
-            tell()
+            tell(part)
     return +counts, came
 
 
 def _parts(
-    listing: Iterable[Page], look_up: Listed, around: Surroundings, wanted: Container[Key] | None
+    cluster: Cluster,
+    listing: Iterable[Page],
+    around: Surroundings,
+    wanted: Container[Key] | None,
+    learnt: Callable[[], Any],
 ) -> Iterator[Part]:
-    for page in listing:
-        kind, source = str(page.kind), source_of(page.kind)
-        unreadable = [Key(kind, entry.namespace, entry.name) for entry in page.unreadable if entry.name]
-        found = [
-            _read(key, obj, source, look_up, around)
-            for obj in page.objects
-            if (key := Key(kind, obj.namespace, obj.name)) and (wanted is None or key in wanted)
-        ]
-        yield Part(around, found, [key for key in unreadable if wanted is None or key in wanted])
+    """One for each page, and an empty one at the end."""
+    with closing(Listed(cluster)) as look_up, Ahead(listing) as coming:
+        for page in coming:
+            kind, source = str(page.kind), source_of(page.kind)
+            unreadable = [Key(kind, entry.namespace, entry.name) for entry in page.unreadable if entry.name]
+            found = [
+                _read(key, obj, source, look_up, around)
+                for obj in page.objects
+                if (key := Key(kind, obj.namespace, obj.name)) and (wanted is None or key in wanted)
+            ]
+            rest = [key for key in unreadable if wanted is None or key in wanted]
+            yield Part(around.said, found, rest, learnt())
+    yield Part(around.said, [], [], learnt())
 
 
 def _read(key: Key, obj: KubeObject, source: Source | None, look_up: Listed, around: Surroundings) -> Found:
@@ -165,31 +177,30 @@ def _read(key: Key, obj: KubeObject, source: Source | None, look_up: Listed, aro
         reading = read(source, obj, noting) if source else Reading()
     except PorticoError:
         reading = Reading()  # what it needs cannot be read now: the queue tries again
-    found = Found(key, obj, reading, noting.versions)
-    found.new = _new(found, around)
-    return found
+    return Found(key, _new(key, obj, reading, noting.versions, around))
 
 
-def _new(found: Found, around: Surroundings) -> copying.New | None:
+def _new(
+    key: Key, obj: KubeObject, reading: Reading, needed: dict[Needed, str], around: Surroundings
+) -> copying.New | None:
     """What is written of an object that publishes APIs and nothing else, and of which nothing is wrong.
 
     Few objects bring docs pages; the queue writes those.
     """
-    reading, entries, obj = found.reading, found.entries, found.obj
+    entries = [entry for entry in reading.published if isinstance(entry, PublishedApi)]
     if not entries or reading.problems or len(entries) < len(reading.published) or not _fit(entries):
         return None
     if any(entry.docs for entry in entries):
         return None
-    plans = {Needed(PLAN, "", name): "" for entry in entries for name in entry.plans}
-    needed = {**found.needed, **plans}
+    needed = needed | {Needed(PLAN, "", name): "" for entry in entries for name in entry.plans}
     try:
-        return copying.New(
-            ref=entries[0].ref,
-            versions=[copying.Version.of(entry, around) for entry in entries],
+        return copying.New.of(
+            entries[0].ref,
+            [copying.Version.of(entry, around) for entry in entries],
+            mark=marks.mark(obj.resource_version, needed, key, around),
+            resource_version=obj.resource_version,
             needed=needed,
             problems=problems.by_field(said for entry in entries for said in around.problems(entry)),
-            mark=marks.mark(obj.resource_version, needed, found.key, around),
-            resource_version=obj.resource_version,
         )
     except ValueError:  # it holds what no text can
         return None
@@ -211,30 +222,28 @@ def _store(cluster: str, part: Part, room: Room, began: datetime) -> int:
     # What two objects cannot both have is decided by one at a time.
     transaction_lock("apis.sync")
     room.look()
-    around = Surroundings(cluster)
-    if around != part.around:  # somebody granted something meanwhile
-        for one in part.found:
-            one.new = _new(one, around)
     keys = [one.key for one in part.found]
     # What changed since the lists were made is the queue's: its object may be gone again.
     late = changes.noticed_since(cluster, began, keys) | copying.held(cluster, keys)
     batch = copying.Batch(cluster)
-    for one in _without_known(cluster, [one for one in part.found if one.key not in late]):
-        if all(room.has(entry.base_path) for entry in one.entries):
-            for entry in one.entries:
-                room.take(entry.base_path)
-            batch.objects += [one.new] if one.new else []
-    changes.note(cluster, [*keys, *part.unreadable], background=True)
+    # Where somebody granted something meanwhile, all of it is.
+    found = part.found if Surroundings(cluster).said == part.around else []
+    for new in _without_known(cluster, [one.new for one in found if one.new and one.key not in late]):
+        if all(room.has(version.base_path) for version in new.versions):
+            for version in new.versions:
+                room.take(version.base_path)
+            batch.objects.append(new)
+    changes.note(cluster, part.keys, background=True)
     return batch.write()
 
 
-def _without_known(cluster: str, found: Iterable[Found]) -> list[Found]:
-    """Those that can be written, and of which the catalog has no entry by that key, withdrawn or not."""
-    wanted = {one.key: [(one.key.namespace, entry.key) for entry in one.entries] for one in found if one.new}
-    places = Counter(place for each in wanted.values() for place in each)
+def _without_known(cluster: str, found: Sequence[copying.New]) -> list[copying.New]:
+    """Those of which the catalog has no entry by that key, withdrawn or not."""
+    wanted = [[(new.key.namespace, version.key) for version in new.versions] for new in found]
+    places = Counter(place for each in wanted for place in each)
     taken = copying.taken_keys(cluster, places)
     return [
-        one
-        for one in found
-        if one.new and all(place not in taken and places[place] == 1 for place in wanted[one.key])
+        new
+        for new, each in zip(found, wanted, strict=True)
+        if all(place not in taken and places[place] == 1 for place in each)
     ]

@@ -2,31 +2,42 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import groupby
 from typing import Any, Self
 
-import msgspec
-from django.db import connection, models
-from django.utils import timezone
+from django.db import connection
 from django.utils.text import slugify
 
 from apis import catalog
-from apis.models import Api, ApiVersion, Dependency, Document, SeenObject, SyncProblem
+from apis.models import Api, ApiVersion, Dependency, SeenObject, SyncProblem
 from apis.sources import DefinitionText, ObjectRef, PublishedApi
 from portal.accounts.audit import SYSTEM
 from portal.accounts.models import AuditEvent
 
-from . import problems, versions
+from . import versions
 from .compare import Key, fingerprint
 from .dependencies import Needed
+from .problems import SHOWN
+from .rows import Documents, Table, array, json, line
 from .said import JSON_COLUMNS
 from .surroundings import Surroundings
 
+PLAIN_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 # Who has the row: its object, or that which needs another one.
 PLACE = ("cluster", "kind", "namespace", "object_name")
-PLAIN_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 OWNER = ("cluster", "owner_kind", "owner_namespace", "owner_name")
+
+APIS = Table(
+    Api, ("id", "current_version", "slug"), ("cluster", "namespace", "key", "team", *catalog.PRESENTED)
+)
+PLANS = Table(ApiVersion.plans.through, ("apiversion", "plan"), ())
+AUDIT = Table(AuditEvent, ("target_id",), ("event", "by_name", "team", "target_type", "target_name", "data"))
+SEEN = Table(SeenObject, (), (*PLACE, "uid", "generation", "mark", "resource_version"))
+DEPENDENCIES = Table(Dependency, (), (*OWNER, "kind", "namespace", "name"))
+PROBLEMS = Table(SyncProblem, (), (*PLACE, "uid", "generation", "field", *SHOWN))
 
 FORGET = """
 WITH former AS (
@@ -53,14 +64,14 @@ def held(cluster: str, keys: Iterable[Key]) -> set[Key]:
     rows = _found(
         "SELECT kind, namespace, object_name FROM apis_apiversion "
         "WHERE cluster = %s AND object_name = ANY(%s::text[]) AND withdrawn_at IS NULL",
-        [cluster, _array([key.name for key in wanted])],
+        [cluster, array([key.name for key in wanted])],
     )
     return {Key(*row) for row in rows} & wanted
 
 
 def taken_keys(cluster: str, wanted: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
     """Those of the (namespace, key) that have an Api already."""
-    keys = _array([key for _, key in wanted])
+    keys = array([key for _, key in wanted])
     return set(
         _found(
             "SELECT namespace, key FROM apis_api WHERE cluster = %s AND key = ANY(%s::text[])",
@@ -78,47 +89,89 @@ def _found(query: str, values: list[Any]) -> list[Any]:
 
 @dataclass(slots=True)
 class Version:
-    """One new version of a new Api, ready to be written but for its numbers and its slug."""
+    """One new version of a new Api: its rows but for its numbers and its slug, and what those are chosen by.
 
-    published: PublishedApi
-    columns: dict[str, Any]
-    shown: list[Any]
-    event: str
+    `columns` are the names of what is in `row`.
+    """
+
+    key: str
+    version: str
+    base_path: str
     slug: str
-    team: int | None
     plans: set[int]
+    columns: tuple[str, ...]
+    api: bytes
+    row: bytes
+    document: bytes | None
+    audit: bytes
 
     @classmethod
     def of(cls, published: PublishedApi, around: Surroundings) -> Self:
         """Raises ValueError where it holds what no text can."""
+        ref, text = published.ref, _text(published)
         columns, event = versions.columns(published, around, fingerprint(published, (), around))
-        shown = {**columns["presentation"], "tags": _array(columns["presentation"]["tags"])}
+        shown = {**columns["presentation"], "tags": array(columns["presentation"]["tags"])}
         for name in JSON_COLUMNS & columns.keys():
-            columns[name] = _json(columns[name])
-        columns["stated_only"] = _array(columns["stated_only"])
-        grant = around.grants.get(published.ref.namespace)
-        plans = {around.plan(published.ref.namespace, name) for name in published.plans}
+            columns[name] = json(columns[name])
+        columns["stated_only"] = array(columns["stated_only"])
+        grant = around.grants.get(ref.namespace)
+        team = grant.team_id if grant else None
+        plans = {around.plan(ref.namespace, name) for name in published.plans}
+        named = f"{published.display_name[:120]} {published.version}"[:254]
+        audit = (f"version_{event}", SYSTEM, team, ApiVersion._meta.label, named, json(_told(ref)))
         return cls(
-            published,
-            columns,
-            [shown[name] for name in catalog.PRESENTED],
-            event,
-            _slug(published.key),
-            grant.team_id if grant else None,
-            {plan.pk for plan in plans if plan is not None},
+            key=published.key,
+            version=published.version,
+            base_path=published.base_path,
+            slug=_slug(published.key),
+            plans={plan.pk for plan in plans if plan is not None},
+            columns=tuple(columns),
+            api=line(
+                (
+                    ref.cluster,
+                    ref.namespace,
+                    published.key,
+                    team,
+                    *(shown[name] for name in catalog.PRESENTED),
+                )
+            ),
+            row=line((published.version, True, *columns.values())),
+            document=None if text is None else Documents.row(text),
+            audit=line(audit),
         )
 
 
 @dataclass(slots=True)
 class New:
-    """What is written of one object: its versions, what it was read with, what is wrong with it, its mark."""
+    """What is written of one object: its versions, its mark, what it was read with, and what is wrong with it."""
 
-    ref: ObjectRef
+    key: Key
     versions: list[Version]
-    needed: Iterable[Needed]
-    problems: dict[str, dict[str, str]]
-    mark: str
-    resource_version: str
+    seen: bytes
+    needed: list[bytes]
+    problems: list[bytes]
+
+    @classmethod
+    def of(
+        cls,
+        ref: ObjectRef,
+        versions: list[Version],
+        *,
+        mark: str,
+        resource_version: str,
+        needed: Iterable[Needed],
+        problems: Mapping[str, Mapping[str, str]],
+    ) -> Self:
+        """Raises ValueError where it holds what no text can."""
+        place = (ref.cluster, ref.kind, ref.namespace, ref.name)
+        seen = (*place, ref.uid, ref.generation)
+        return cls(
+            Key(ref.kind, ref.namespace, ref.name),
+            versions,
+            line((*seen, mark, resource_version)),
+            [line((*place, *other)) for other in needed],
+            [line((*seen, field, *(said[part] for part in SHOWN))) for field, said in problems.items()],
+        )
 
 
 @dataclass
@@ -130,14 +183,16 @@ class Batch:
 
     def write(self) -> int:
         """How many versions there are now that were not there before."""
-        found = [version for new in self.objects for version in new.versions]
+        found = [(new.key, version) for new in self.objects for version in new.versions]
         if not found:
             return 0
         numbers = _numbers(len(found))
         slugs = self._slugs(found)
         self._forget_former()
-        self._write_versions(found, numbers, slugs)
-        self._write_objects()
+        self._write_versions([version for _, version in found], numbers, slugs)
+        SEEN.copy(((), new.seen) for new in self.objects)
+        DEPENDENCIES.copy(((), row) for new in self.objects for row in new.needed)
+        PROBLEMS.copy(((), row) for new in self.objects for row in new.problems)
         catalog.index_names([api for api, _ in numbers])
         return len(found)
 
@@ -145,106 +200,26 @@ class Batch:
         self, found: Sequence[Version], numbers: Sequence[tuple[int, int]], slugs: Sequence[str]
     ) -> None:
         rows = list(zip(found, numbers, slugs, strict=True))
-        now = timezone.now()
-        _copy(
-            Api,
-            ("id", "current_version", "slug", "cluster", "namespace", "key", "team", *catalog.PRESENTED),
-            (
-                (
-                    *(
-                        api,
-                        number,
-                        slug,
-                        self.cluster,
-                        version.published.ref.namespace,
-                        version.published.key,
-                    ),
-                    *(version.team, *version.shown),
-                )
-                for version, (api, number), slug in rows
-            ),
+        APIS.copy(((*number, slug), version.api) for version, number, slug in rows)
+        for columns, same in groupby(rows, lambda row: row[0].columns):
+            _versions(columns).copy(((number, api), version.row) for version, (api, number), _ in same)
+        Documents.copy(
+            (number, version.document) for version, (_, number), _ in rows if version.document is not None
         )
-        _copy(
-            ApiVersion,
-            ("id", "api", "version", "definition_pending", *found[0].columns),
-            (
-                (number, api, version.published.version, True, *version.columns.values())
-                for version, (api, number), _ in rows
-            ),
-        )
-        _copy(
-            Document,
-            ("version", "sha256", "text", "created_at", "findings", "scopes", "format", "schemas"),
-            (
-                (number, hashlib.sha256(text.encode()).hexdigest(), text, now, [], {}, "", [])
-                for version, (_, number), _ in rows
-                if (text := _text(version.published)) is not None
-            ),
-            types=("int8", "text", "text", "timestamptz", "jsonb", "jsonb", "text", "varchar[]"),
-        )
-        _copy(
-            ApiVersion.plans.through,
-            ("apiversion", "plan"),
-            ((number, plan) for version, (_, number), _ in rows for plan in version.plans),
-        )
-        _copy(
-            AuditEvent,
-            ("event", "by_name", "team", "target_type", "target_id", "target_name", "data"),
-            (
-                (
-                    f"version_{version.event}",
-                    SYSTEM,
-                    version.team,
-                    ApiVersion._meta.label,
-                    f"{slug}/{version.published.version}",
-                    f"{version.published.display_name[:120]} {version.published.version}"[:254],
-                    _json(_told(version.published.ref)),
-                )
-                for version, _, slug in rows
-            ),
-        )
+        PLANS.copy(((number, plan), b"") for version, (_, number), _ in rows for plan in version.plans)
+        AUDIT.copy(((f"{slug}/{version.version}",), version.audit) for version, _, slug in rows)
 
-    def _write_objects(self) -> None:
-        seen = ("uid", "generation")
-        _copy(
-            SeenObject,
-            (*PLACE, *seen, "mark", "resource_version"),
-            (
-                (*_place(new.ref), new.ref.uid, new.ref.generation, new.mark, new.resource_version)
-                for new in self.objects
-            ),
-        )
-        _copy(
-            Dependency,
-            (*OWNER, "kind", "namespace", "name"),
-            ((*_place(new.ref), *other) for new in self.objects for other in new.needed),
-        )
-        _copy(
-            SyncProblem,
-            (*PLACE, *seen, "field", *problems.SHOWN),
-            (
-                (*_place(new.ref), new.ref.uid, new.ref.generation, name, *(said[part] for part in problems.SHOWN))
-                for new in self.objects
-                for name, said in new.problems.items()
-            ),
-        )  # fmt: skip
-
-    def _slugs(self, found: Sequence[Version]) -> list[str]:
+    def _slugs(self, found: Sequence[tuple[Key, Version]]) -> list[str]:
         """As `catalog.free_slug` chooses them, for all at once."""
-        taken = _taken_slugs(version.slug for version in found)
-        seconds = {
-            position: _slug(f"{version.published.key}-{version.published.ref.namespace}")
-            for position, version in enumerate(found)
-            if version.slug in taken
-        }
-        taken |= _taken_slugs(seconds.values())
+        taken = _taken_slugs(version.slug for _, version in found)
+        taken |= _taken_slugs(_longer(place, version) for place, version in found if version.slug in taken)
         chosen = []
-        for version in found:
-            slug, published = version.slug, version.published
+        for place, version in found:
+            slug = version.slug
             if slug in taken:
-                slug = _slug(f"{published.key}-{published.ref.namespace}")
+                slug = _longer(place, version)
             if slug in taken:
-                digest = hashlib.sha256(str(published.ref).encode()).hexdigest()[:8]
+                digest = hashlib.sha256(repr((self.cluster, *place)).encode()).hexdigest()[:8]
                 slug = catalog.free_slug(Api, f"{slug[:40]}-{digest}")
             taken.add(slug)
             chosen.append(slug)
@@ -252,15 +227,14 @@ class Batch:
 
     def _forget_former(self) -> None:
         """Rows that an interrupted pass, or the object's former life, left."""
-        places = [
-            _array(column) for column in zip(*(_place(new.ref)[1:] for new in self.objects), strict=True)
-        ]
+        places = [array(column) for column in zip(*(new.key for new in self.objects), strict=True)]
         with connection.cursor() as cursor:
             cursor.execute(FORGET, [*places, self.cluster])
 
 
-def _place(ref: ObjectRef) -> tuple[str, str, str, str]:
-    return ref.cluster, ref.kind, ref.namespace, ref.name
+@cache
+def _versions(columns: tuple[str, ...]) -> Table:
+    return Table(ApiVersion, ("id", "api"), ("version", "definition_pending", *columns))
 
 
 def _told(ref: ObjectRef) -> dict[str, str]:
@@ -279,8 +253,12 @@ def _slug(wish: str) -> str:
     return slugify(wish)[: catalog.SLUG_LENGTH].strip("-") or "api"
 
 
+def _longer(place: Key, version: Version) -> str:
+    return _slug(f"{version.key}-{place.namespace}")
+
+
 def _taken_slugs(wishes: Iterable[str]) -> set[str]:
-    wanted = _array(list(wishes))
+    wanted = array(list(wishes))
     return (
         {slug for (slug,) in _found("SELECT slug FROM apis_api WHERE slug = ANY(%s::text[])", [wanted])}
         if wanted
@@ -296,58 +274,3 @@ def _numbers(count: int) -> list[tuple[int, int]]:
         "SELECT nextval(api), nextval(version) FROM sequence, generate_series(1, %s)",
         [Api._meta.db_table, ApiVersion._meta.db_table, count],
     )
-
-
-def _copy(
-    model: type[models.Model],
-    names: Sequence[str],
-    rows: Iterable[tuple[Any, ...]],
-    *,
-    types: Sequence[str] = (),
-) -> None:
-    """Write rows of the named fields. The model says what the others are, and the table numbers what has no number.
-
-    With the database's `types` of all fields it is written in binary: long texts cost half, as nothing in them is escaped.
-    """
-    defaults = _defaults(model, names)
-    fields = [model._meta.get_field(name) for name in (*names, *defaults)]
-    columns = ", ".join(f'"{field.column}"' for field in fields)  # type: ignore[union-attr]
-    rest = tuple(defaults.values())
-    with (
-        connection.wrap_database_errors,
-        connection.cursor() as cursor,
-        cursor.copy(
-            f'COPY "{model._meta.db_table}" ({columns}) FROM STDIN{" (FORMAT BINARY)" if types else ""}'
-        ) as copy,
-    ):
-        if types:
-            copy.set_types(types)
-        for row in rows:
-            copy.write_row((*row, *rest))
-
-
-def _defaults(model: type[models.Model], names: Sequence[str]) -> dict[str, Any]:
-    """What the model gives to the fields that are not named."""
-    others = [each for each in model._meta.local_concrete_fields if each.name not in names]
-    return {each.name: _default(each) for each in others if not isinstance(each, models.AutoField)}
-
-
-def _default(column: "models.Field[Any, Any]") -> Any:
-    if getattr(column, "auto_now", False):
-        return timezone.now()
-    value = column.get_default()
-    if isinstance(column, models.JSONField):
-        return _json(value)
-    if isinstance(value, list):
-        return _array(value)
-    return str(value) if isinstance(value, str) else value
-
-
-def _array(texts: Sequence[str]) -> str:
-    """A list of texts as Postgres reads it."""
-    quoted = (text.replace("\\", r"\\").replace('"', r"\"") for text in texts)
-    return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()

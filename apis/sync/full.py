@@ -55,6 +55,16 @@ class Observed:
     nameless: dict[str, Unreadable] = field(default_factory=dict)
     told_at: float = field(default_factory=time.monotonic)
 
+    def learnt(self) -> tuple[set[str], list[str], dict[str, Unreadable]]:
+        """What the lists said beside their objects."""
+        return self.unknown, self.failures, self.nameless
+
+    def learn(self, part: bulk.Part) -> None:
+        """What was listed in another process."""
+        self.marks.update(dict.fromkeys(part.keys, ""))
+        self.unknown, self.failures, self.nameless = part.learnt
+        self.tell()
+
     def tell(self) -> None:
         """Say how far the pass has come, to who looks at it meanwhile."""
         now = time.monotonic()
@@ -118,19 +128,21 @@ def _compare(cluster: Cluster, wanted: frozenset[Kind], observed: Observed, bega
 
 def _load(cluster: Cluster, wanted: frozenset[Kind], observed: Observed, began: datetime) -> Counter[str]:
     """Nothing is known of the cluster: its objects are read at once, few of them one by one and many by the page."""
-    with Ahead(_listing(cluster, wanted, observed, metadata_only=False)) as listing:
-        begun: list[Page] = []
-        while sum(len(page.objects) for page in begun) <= AT_ONCE and (page := next(listing, None)):
-            begun.append(page)
-        few = sum(len(page.objects) for page in begun) <= AT_ONCE
-        counts, rest = Counter[str](), _noting(observed, itertools.chain(begun, listing))
-        for page in rest:
-            source = source_of(page.kind)
-            if few or source is None or not source.depends_on:
-                counts += settle(cluster, _keys(page))
-                observed.tell()
-            else:  # those that others are read with have come before
-                counts += bulk.store(cluster, itertools.chain([page], rest), began, tell=observed.tell)[0]
+    listing = _listing(cluster, wanted, observed, metadata_only=False)
+    begun: list[Page] = []
+    while sum(len(page.objects) for page in begun) <= AT_ONCE and (page := next(listing, None)):
+        begun.append(page)
+    few = sum(len(page.objects) for page in begun) <= AT_ONCE
+    counts, rest = Counter[str](), _noting(observed, itertools.chain(begun, listing))
+    for page in rest:
+        source = source_of(page.kind)
+        if few or source is None or not source.depends_on:
+            counts += settle(cluster, _keys(page))
+            observed.tell()
+        else:  # those that others are read with have come before
+            pages = itertools.chain([page], rest)
+            counts += bulk.store(cluster, pages, began, learnt=observed.learnt, tell=observed.learn)[0]
+            break
     _keep_nameless(cluster.name, observed)
     counts["unchanged"] = 0
     return counts

@@ -16,13 +16,9 @@ class Surroundings:
         self.grants = {grant.namespace: grant for grant in grants}
         self._plans = {(plan.namespace, plan.key): plan for plan in plans}
 
-    def __eq__(self, other: object) -> bool:
-        """Whether everything is the same that decides how an object is shown."""
-        return isinstance(other, Surroundings) and self._said() == other._said()
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def _said(self) -> tuple[object, ...]:
+    @property
+    def said(self) -> tuple[object, ...]:
+        """All of it that decides how an object is shown, as plain data."""
         grants = {
             namespace: (grant.team_id, grant.team.slug, grant.auto_publish)
             for namespace, grant in self.grants.items()
