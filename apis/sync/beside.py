@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import io
+import logging
 import os
 import pickle
 import select
@@ -19,8 +20,12 @@ from portal.errors import PorticoError
 
 from .ahead import Ahead
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 CAN_FORK = sys.platform == "linux"
+# Where the process still writes its log.
+ERRORS = 2
 LENGTH = struct.Struct(">Q")
 PIPE_BYTES = 1024 * 1024
 # Longer than the cluster may take for one answer: a process that says nothing for so long is stuck.
@@ -112,6 +117,8 @@ def _be_the_process(source: Iterable[Any], pipe: int) -> None:
         _leave_what_is_open(pipe)
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         _make(source, pipe)
+    except Exception:
+        logger.exception("what another process was to make")
     finally:
         os._exit(0)
 
@@ -120,7 +127,7 @@ def _leave_what_is_open(pipe: int) -> None:
     """Numbers stay taken, because objects that are still there would close them once more."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for name in list(Path("/proc/self/fd").iterdir()):
-        if (number := int(name.name)) > sys.__stderr__.fileno() and number != pipe:  # type: ignore[union-attr]
+        if (number := int(name.name)) > ERRORS and number != pipe:
             with contextlib.suppress(OSError):
                 os.dup2(nothing, number)
 

@@ -31,6 +31,9 @@ from .surroundings import Surroundings
 
 logger = logging.getLogger(__name__)
 
+# What is read, sent and stored at once: a page of small definitions, or some large ones.
+PART_BYTES = 16 * 1024 * 1024
+
 
 @dataclass(slots=True)
 class Found:
@@ -39,10 +42,15 @@ class Found:
     key: Key
     new: copying.New | None
 
+    @property
+    def size(self) -> int:
+        """Bytes of its definitions, which can be much more than all else."""
+        return sum(len(version.document or b"") for version in self.new.versions) if self.new else 0
+
 
 @dataclass(slots=True)
 class Part:
-    """The objects of a page that are wanted, read, and what was said around them then.
+    """The objects of a page that are wanted (or some of many large ones), read, and what was said around them then.
 
     `learnt` is what the listing knows by now, for whoever began it.
     """
@@ -156,16 +164,20 @@ def _parts(
     wanted: Container[Key] | None,
     learnt: Callable[[], Any],
 ) -> Iterator[Part]:
-    """One for each page, and an empty one at the end."""
+    """One for each page, more where definitions are large, and an empty one at the end."""
     with closing(Listed(cluster)) as look_up, Ahead(listing) as coming:
         for page in coming:
             kind, source = str(page.kind), source_of(page.kind)
             unreadable = [Key(kind, entry.namespace, entry.name) for entry in page.unreadable if entry.name]
-            found = [
-                _read(key, obj, source, look_up, around)
-                for obj in page.objects
-                if (key := Key(kind, obj.namespace, obj.name)) and (wanted is None or key in wanted)
-            ]
+            found, size = [], 0
+            for obj in page.objects:
+                key = Key(kind, obj.namespace, obj.name)
+                if wanted is None or key in wanted:
+                    found.append(one := _read(key, obj, source, look_up, around))
+                    size += one.size
+                if size > PART_BYTES:
+                    yield Part(around.said, found, [], learnt())
+                    found, size = [], 0
             rest = [key for key in unreadable if wanted is None or key in wanted]
             yield Part(around.said, found, rest, learnt())
     yield Part(around.said, [], [], learnt())

@@ -113,6 +113,13 @@ def test_loaded_by_the_page_is_what_is_read_one_by_one(shop, monkeypatch):
     assert everything() == one_by_one
 
 
+def test_large_definitions_are_stored_in_parts(shop, many, monkeypatch):
+    monkeypatch.setattr(bulk, "PART_BYTES", 0)
+    fill(shop)
+    assert shop.sync().counts["created"] == 4
+    assert Change.objects.filter(background=True, kind=API).count() == 4
+
+
 def test_loaded_versions_wait_for_their_definitions(shop, many):
     fill(shop)
     shop.sync()
