@@ -72,9 +72,8 @@ def preload(env: Mapping[str, str]) -> None:
     try:
         import celery.bin.celery  # noqa: F401, PLC0415
         import django  # noqa: PLC0415
-        import gunicorn.app.wsgiapp  # noqa: F401, PLC0415
-
-        from portal import worker  # noqa: F401, PLC0415
+        import gunicorn.app.wsgiapp  # noqa: PLC0415
+        import gunicorn.workers.gthread  # noqa: F401, PLC0415
 
         django.setup()
         from django.urls import get_resolver  # noqa: PLC0415
