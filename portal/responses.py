@@ -55,7 +55,7 @@ class DomainErrorMiddleware:
         response = error_page(
             request,
             exception.status,
-            title=exception.title,
+            title=_(exception.title),
             message=exception.message,
             remedy=exception.remedy,
         )

@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 
 from django.conf import settings
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from portal.accounts import limits
 from portal.accounts.models import User
@@ -19,7 +19,7 @@ class Busy(PorticoError):
     """Every place for tries in this process is taken."""
 
     status = 503
-    title = "Too many try at once"
+    title = gettext_noop("Too many try at once")
 
 
 class _Held:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
+from django.utils.translation import gettext
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -37,7 +38,12 @@ def problem_from_exception(exc: Exception, context: dict[str, Any]) -> Response 
             {"errors": {exc.field: [exc.message]}} if isinstance(exc, Invalid) and exc.field else {}
         )
         return problem(
-            exc.status, title=exc.title, detail=exc.message, remedy=exc.remedy, request=request, **extra
+            exc.status,
+            title=gettext(exc.title),
+            detail=exc.message,
+            remedy=exc.remedy,
+            request=request,
+            **extra,
         )
     if isinstance(exc, Http404):
         exc = exceptions.NotFound("It does not exist, or you may not see it.")

@@ -116,7 +116,7 @@ def test_loaded_by_the_page_is_what_is_read_one_by_one(shop, monkeypatch):
 def test_large_definitions_are_stored_in_parts(shop, many, monkeypatch):
     monkeypatch.setattr(bulk, "PART_BYTES", 0)
     fill(shop)
-    assert shop.sync().counts["created"] == 4
+    assert shop.sync().counts["created"] == 5, "four APIs and their plan"
     assert Change.objects.filter(background=True, kind=API).count() == 4
 
 

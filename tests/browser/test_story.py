@@ -125,7 +125,8 @@ def subscribe(page: Page) -> None:
 
 def approve(page: Page, name: str) -> None:
     page.get_by_role("link", name=re.compile("^Approvals")).first.click()
-    page.get_by_role("link", name=name).click()
+    page.locator("#queue tbody").get_by_role("link", name=name).click()
+    page.locator("#drawer").get_by_role("link", name=name).click()
     page.get_by_label("Note to them").fill("Welcome")
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_role("heading", name="Your decision")).to_have_count(0)
