@@ -16,6 +16,8 @@ from django.conf import settings
 from django.db import connection
 from pgmq import install_pgmq_from_sql
 
+from apis.models import SyncRun
+
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60.0
 WORKER = [
@@ -65,9 +67,9 @@ class Following:
         process.wait()
 
     def said(self) -> str:
-        return "\n".join(
-            f"==> {log.name}\n{log.read_text()[-3000:]}" for log in sorted(self.logs.glob("*.log"))
-        )
+        runs = [f"{run.outcome}: {run.message}" for run in SyncRun.objects.order_by("-pk")[:3]]
+        logs = [f"==> {log.name}\n{log.read_text()[-3000:]}" for log in sorted(self.logs.glob("*.log"))]
+        return "\n".join(["==> the last syncs", *runs, *logs])
 
 
 @contextmanager

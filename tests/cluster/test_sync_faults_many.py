@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from apis.models import SyncRun, WatchState
+from apis.sources import kinds
 from tests import factories
 from tests.cluster.cutting import CuttingProxy
 from tests.cluster.faults import CLUSTER, World, complete, granted
@@ -86,11 +87,16 @@ def last_run() -> SyncRun:
 
 
 class TestPermission:
+    # Of the other groups, all: earlier tests may have left kinds in the cluster.
     RULES = (
-        {"apiGroups": ["portico.dev"], "resources": ["*"], "verbs": ["get", "list", "watch", "patch"]},
+        {"apiGroups": [API.group], "resources": ["*"], "verbs": ["get", "list", "watch", "patch"]},
         {"apiGroups": ["apiextensions.k8s.io"], "resources": ["*"], "verbs": ["get", "list"]},
         {"apiGroups": [""], "resources": ["*"], "verbs": ["get", "list", "watch", "create", "patch"]},
-        {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["*"], "verbs": ["get", "list", "watch"]},
+        {
+            "apiGroups": sorted({kind.group for kind in kinds()} - {API.group, ""}),
+            "resources": ["*"],
+            "verbs": ["get", "list", "watch"],
+        },
     )
 
     @pytest.fixture
