@@ -71,8 +71,6 @@ def _key(value: object) -> Hashable:
     kind = type(value)
     if kind in PLAIN or isinstance(value, Enum):
         return kind, value
-    if isinstance(value, Promise):
-        return str, str(value)
     if isinstance(value, tuple):
         return kind, tuple(map(_key, value))
     if is_dataclass(kind) and kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]

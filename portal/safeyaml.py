@@ -158,12 +158,16 @@ def check(value: Any, *, max_nodes: int = MAX_NODES, max_depth: int = MAX_DEPTH)
             if isinstance(node, str):
                 texts.append(node)
             elif isinstance(node, dict):
-                texts += [key for key in node if isinstance(key, str)]
+                texts += node
                 below += node.values()
             elif isinstance(node, list):
                 below += node
         # All at once: nearly always there is nothing to find.
-        _check_storable("".join(texts), 0)
+        try:
+            text = "".join(texts)
+        except TypeError:  # YAML has keys that are no text
+            text = "".join(text for text in texts if isinstance(text, str))
+        _check_storable(text, 0)
         level = below
 
 

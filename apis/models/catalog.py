@@ -1,4 +1,7 @@
-"""The catalog: APIs, their versions, definitions and operations."""
+"""The catalog: APIs, their versions, definitions and operations.
+
+A foreign key without an index is the first column of one that is unique.
+"""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -107,7 +110,7 @@ class ApiVersion(ObjectReference, HasStatus):
         {Publication.PUBLISHED, Publication.DEPRECATED, Publication.BLOCKED}
     )
 
-    api = models.ForeignKey(Api, on_delete=models.CASCADE, related_name="versions")
+    api = models.ForeignKey(Api, on_delete=models.CASCADE, db_index=False, related_name="versions")
     version = models.CharField(max_length=64)
     status = models.CharField(max_length=10, choices=Publication, default=Publication.DISCOVERED)
     status_note = models.TextField(blank=True, help_text="Why it was rejected or blocked.")
@@ -210,7 +213,9 @@ FORMAT_NAMES = {
 class Document(models.Model):
     """Immutable snapshot of a version's definition text; a new text is a new Document."""
 
-    version = models.ForeignKey(ApiVersion, on_delete=models.CASCADE, related_name="documents")
+    version = models.ForeignKey(
+        ApiVersion, on_delete=models.CASCADE, db_index=False, related_name="documents"
+    )
     sha256 = models.CharField(max_length=64)
     format = models.CharField(max_length=20, blank=True, help_text="openapi-3.1, graphql, asyncapi-3.0 …")
     text = models.TextField()
@@ -244,7 +249,9 @@ class Document(models.Model):
 class Operation(models.Model):
     """Method + path, channel or GraphQL field of a version, with the scopes it needs, all of them."""
 
-    version = models.ForeignKey(ApiVersion, on_delete=models.CASCADE, related_name="operations")
+    version = models.ForeignKey(
+        ApiVersion, on_delete=models.CASCADE, db_index=False, related_name="operations"
+    )
     position = models.PositiveIntegerField()
     method = models.CharField(max_length=12)
     path = models.CharField(max_length=500)

@@ -29,7 +29,9 @@ class DocumentReference(models.Model):
 class DescribedOperation(models.Model):
     """One operation as its page shows it. Also those that nobody can call, such as webhooks."""
 
-    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="described_operations")
+    document = models.ForeignKey(
+        Document, on_delete=models.CASCADE, db_index=False, related_name="described_operations"
+    )
     position = models.PositiveIntegerField()
     slug = models.CharField(max_length=120)
     method = models.CharField(max_length=12)
@@ -53,7 +55,9 @@ class DescribedOperation(models.Model):
 class DescribedSchema(models.Model):
     """One named schema, type or message as its page shows it."""
 
-    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="described_schemas")
+    document = models.ForeignKey(
+        Document, on_delete=models.CASCADE, db_index=False, related_name="described_schemas"
+    )
     position = models.PositiveIntegerField()
     slug = models.CharField(max_length=120)
     name = models.CharField(max_length=200)

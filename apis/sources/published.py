@@ -5,9 +5,11 @@ fixed choice are lower case whatever the object's own spelling: `type` rest, gra
 public, internal or team; `approval` manual or automatic; `quota_period` day, week or month.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import TypeAlias
 
 PRODUCTION = "production"
@@ -100,12 +102,17 @@ class Security:
     scopes: tuple[OperationScopes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DefinitionText:
     """The definition as it was found, not yet parsed. `origin` says where, e.g. "ConfigMap shop/orders, key api.yaml"."""
 
     text: str
     origin: str
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the text in UTF-8, in hexadecimal. Raises UnicodeEncodeError, a ValueError, where it holds what no text can."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

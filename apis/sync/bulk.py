@@ -28,6 +28,7 @@ from .dependencies import PLAN, Needed
 from .listed import Listed, pages
 from .refresh import KINDS, read
 from .surroundings import Surroundings
+from .texts import Texts
 
 logger = logging.getLogger(__name__)
 
@@ -135,20 +136,22 @@ def store(
     learnt: Callable[[], Any] = bool,
     tell: Callable[[Part], object] = bool,
 ) -> tuple[Counter[str], set[Key]]:
-    """Bring the objects of the pages in, those that are wanted or (None) all.
+    """Bring the objects of the pages in, those that are wanted or (None: nothing is known of the cluster) all.
 
-    Three things go on at once: a page is fetched, the one before is read, and that before stored. Another process fetches
-    and reads; what `learnt` says there stands in each Part, with which `tell` is called here when it is stored. Returns
-    what was done, and which objects came.
+    Four things go on at once: a page is fetched, the one before is read, that before stored, and the definitions of the
+    one before that. Another process fetches and reads; what `learnt` says there stands in each Part, with which `tell` is
+    called here when it is stored. Returns what was done, and which objects came.
     """
     counts, came = Counter[str](), set[Key]()
     around, room = Surroundings(cluster.name), Room()
-    with beside(_parts(cluster, listing, around, wanted, learnt)) as parts:
+    with beside(_parts(cluster, listing, around, wanted, learnt)) as parts, Texts() as texts:
         for part in parts:
             keys = part.keys
             came.update(keys)
             try:
-                counts["created"] += _store(cluster.name, part, room, began)
+                batch = _store(cluster.name, part, room, began, known=wanted is not None)
+                counts["created"] += batch.created
+                texts.store(batch.texts)
             except (DataError, IntegrityError) as error:
                 # One of them holds what cannot be stored: the queue finds out which, and says why.
                 logger.warning("cluster %s, a page for the queue: %s", cluster.name, error)
@@ -229,15 +232,15 @@ def _fit(entries: Sequence[PublishedApi]) -> bool:
 
 
 @transaction.atomic
-def _store(cluster: str, part: Part, room: Room, began: datetime) -> int:
-    """The page's new objects into the catalog, and all of them into the queue."""
+def _store(cluster: str, part: Part, room: Room, began: datetime, *, known: bool) -> copying.Batch:
+    """The page's new objects into the catalog, but for their texts, and all of them into the queue."""
     # What two objects cannot both have is decided by one at a time.
     transaction_lock("apis.sync")
     room.look()
     keys = [one.key for one in part.found]
     # What changed since the lists were made is the queue's: its object may be gone again.
     late = changes.noticed_since(cluster, began, keys) | copying.held(cluster, keys)
-    batch = copying.Batch(cluster)
+    batch = copying.Batch(cluster, known)
     # Where somebody granted something meanwhile, all of it is.
     found = part.found if Surroundings(cluster).said == part.around else []
     for new in _without_known(cluster, [one.new for one in found if one.new and one.key not in late]):
@@ -246,7 +249,8 @@ def _store(cluster: str, part: Part, room: Room, began: datetime) -> int:
                 room.take(version.base_path)
             batch.objects.append(new)
     changes.note(cluster, part.keys, background=True)
-    return batch.write()
+    batch.write()
+    return batch
 
 
 def _without_known(cluster: str, found: Sequence[copying.New]) -> list[copying.New]:

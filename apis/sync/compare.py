@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence, Set as AbstractSet
-from dataclasses import replace
+from dataclasses import fields
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
 
-from apis.sources import Problem, Published, PublishedApi, Reading
+from apis.sources import DefinitionText, Problem, Published, PublishedApi, Reading
 
 from .surroundings import Surroundings
 
@@ -18,6 +19,9 @@ _encoder = msgspec.json.Encoder(order="sorted", enc_hook=str)
 OUR_GROUP = "portico.dev/"
 # All conditions that Portico ever writes, on its own kinds alone.
 OUR_CONDITIONS = ("Accepted", "Programmed", "Published", "Probed")
+_others = attrgetter(
+    *(each.name for each in fields(PublishedApi) if each.name not in {"definition", "conditions"})
+)
 
 
 class Key(NamedTuple):
@@ -38,21 +42,22 @@ def fingerprint(published: Published, problems: Sequence[Problem], around: Surro
     Raises:
         ValueError: it holds what no text can.
     """
-    stated: list[object] = [READER, _without_our_conditions(published), list(problems)]
+    stated: list[object] = [READER, _in_short(published), list(problems)]
     if isinstance(published, PublishedApi):
         stated.append(around.about(published))
     return hashlib.sha256(_encoder.encode(stated)).hexdigest()
 
 
-def _without_our_conditions(published: Published) -> Published:
-    """What Portico itself wrote to the object's status is no news."""
-    if not isinstance(published, PublishedApi) or not published.conditions:
+def _in_short(published: Published) -> object:
+    """Without what Portico itself wrote to the object's status, which is no news, and the hash in place of a long text."""
+    if not isinstance(published, PublishedApi):
         return published
-    if not published.ref.kind.startswith(OUR_GROUP):
-        return published
-    return replace(
-        published, conditions=tuple(c for c in published.conditions if c.type not in OUR_CONDITIONS)
-    )
+    definition, conditions = published.definition, published.conditions
+    if isinstance(definition, DefinitionText):
+        definition = DefinitionText(definition.sha256, definition.origin)
+    if published.ref.kind.startswith(OUR_GROUP):
+        conditions = tuple(each for each in conditions if each.type not in OUR_CONDITIONS)
+    return definition, conditions, _others(published)
 
 
 def fingerprints(reading: Reading, around: Surroundings) -> Prints:

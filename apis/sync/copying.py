@@ -108,7 +108,7 @@ class Version:
     @classmethod
     def of(cls, published: PublishedApi, around: Surroundings) -> Self:
         """Raises ValueError where it holds what no text can."""
-        ref, text = published.ref, _text(published)
+        ref, text = published.ref, published.definition
         columns, event = versions.columns(published, around, fingerprint(published, (), around))
         shown = {**columns["presentation"], "tags": array(columns["presentation"]["tags"])}
         for name in JSON_COLUMNS & columns.keys():
@@ -136,7 +136,7 @@ class Version:
                 )
             ),
             row=line((published.version, True, *columns.values())),
-            document=None if text is None else Documents.row(text),
+            document=Documents.row(text) if isinstance(text, DefinitionText) else None,
             audit=line(audit),
         )
 
@@ -176,25 +176,29 @@ class New:
 
 @dataclass
 class Batch:
-    """The objects of one page; `write` brings them into the transaction that is open."""
+    """The objects of one page; `write` brings them into the transaction that is open. `known`: something is of the cluster."""
 
     cluster: str
+    known: bool
     objects: list[New] = field(default_factory=list)
+    created: int = 0
+    # Of the definitions, which come after the transaction (`Texts`): the version's number, and the row.
+    texts: list[tuple[int, bytes]] = field(default_factory=list)
 
-    def write(self) -> int:
-        """How many versions there are now that were not there before."""
+    def write(self) -> None:
         found = [(new.key, version) for new in self.objects for version in new.versions]
         if not found:
-            return 0
+            return
         numbers = _numbers(len(found))
         slugs = self._slugs(found)
-        self._forget_former()
+        if self.known:
+            self._forget_former()
         self._write_versions([version for _, version in found], numbers, slugs)
         SEEN.copy(((), new.seen) for new in self.objects)
         DEPENDENCIES.copy(((), row) for new in self.objects for row in new.needed)
         PROBLEMS.copy(((), row) for new in self.objects for row in new.problems)
         catalog.index_names([api for api, _ in numbers])
-        return len(found)
+        self.created = len(found)
 
     def _write_versions(
         self, found: Sequence[Version], numbers: Sequence[tuple[int, int]], slugs: Sequence[str]
@@ -203,9 +207,9 @@ class Batch:
         APIS.copy(((*number, slug), version.api) for version, number, slug in rows)
         for columns, same in groupby(rows, lambda row: row[0].columns):
             _versions(columns).copy(((number, api), version.row) for version, (api, number), _ in same)
-        Documents.copy(
+        self.texts = [
             (number, version.document) for version, (_, number), _ in rows if version.document is not None
-        )
+        ]
         PLANS.copy(((number, plan), b"") for version, (_, number), _ in rows for plan in version.plans)
         AUDIT.copy(((f"{slug}/{version.version}",), version.audit) for version, _, slug in rows)
 
@@ -241,10 +245,6 @@ def _told(ref: ObjectRef) -> dict[str, str]:
     """What the trail says of the object."""
     path = f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
     return {"object": f"{ref.kind} {path}", "uid": ref.uid}
-
-
-def _text(published: PublishedApi) -> str | None:
-    return published.definition.text if isinstance(published.definition, DefinitionText) else None
 
 
 def _slug(wish: str) -> str:

@@ -1,6 +1,5 @@
 """The definition text of a version: read before the transaction, stored in it."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -78,13 +77,14 @@ def document_of(version: ApiVersion, published: PublishedApi, parsed: Parsed) ->
         "scopes": dict(definition.scopes),
         "schemas": [name[:200] for name in definition.schemas[:INDEXED_SCHEMAS]],
     }
-    digest = hashlib.sha256(published.definition.text.encode()).hexdigest()
-    document = version.document
+    digest = published.definition.sha256
+    document, created, text = version.document, False, published.definition.text
     if document is None or document.sha256 != digest:
-        document = Document.objects.defer("text").filter(version=version, sha256=digest).first()
-    text = published.definition.text
-    if document is None:
-        document = Document.objects.create(version=version, sha256=digest, text=text, **said)
+        # A first load may be about to store it.
+        document, created = Document.objects.defer("text").get_or_create(
+            version=version, sha256=digest, defaults={"text": text, **said}
+        )
+    if created:
         describe_ahead(document.pk, text)
     elif any(getattr(document, name) != value for name, value in said.items()):
         # The text is the same; it was not parsed yet, or the reader has learnt.

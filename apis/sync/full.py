@@ -128,6 +128,8 @@ def _compare(cluster: Cluster, wanted: frozenset[Kind], observed: Observed, bega
 
 def _load(cluster: Cluster, wanted: frozenset[Kind], observed: Observed, began: datetime) -> Counter[str]:
     """Nothing is known of the cluster: its objects are read at once, few of them one by one and many by the page."""
+    # What the catalog no longer knows, nothing was read with.
+    Dependency.objects.filter(cluster=cluster.name).delete()
     listing = _listing(cluster, wanted, observed, metadata_only=False)
     begun: list[Page] = []
     while sum(len(page.objects) for page in begun) <= AT_ONCE and (page := next(listing, None)):

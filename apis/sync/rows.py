@@ -1,6 +1,5 @@
 """Rows as Postgres' COPY takes them, written but for what is known only when they are stored."""
 
-import hashlib
 import struct
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,10 @@ from django.db import connection, models
 from django.utils import timezone
 
 from apis.models import Document
+from apis.sources import DefinitionText
 
+NUL = "\0"
+NULL = r"\N"
 ESCAPES = (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r"))
 
 
@@ -61,9 +63,12 @@ class Documents:
     EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
     @classmethod
-    def row(cls, text: str) -> bytes:
-        data = text.encode()
-        return cls.HASH.pack(64, hashlib.sha256(data).hexdigest().encode(), len(data)) + data
+    def row(cls, definition: DefinitionText) -> bytes:
+        """Raises ValueError where it holds what no text can."""
+        if NUL in definition.text:
+            raise ValueError(f"no text has a NUL: {definition.origin}")
+        data = definition.text.encode()
+        return cls.HASH.pack(64, definition.sha256.encode(), len(data)) + data
 
     @classmethod
     def copy(cls, rows: Iterable[tuple[int, bytes]]) -> None:
@@ -77,9 +82,21 @@ class Documents:
             _copy(cls.STATEMENT, b"".join((*parts, cls.END)))
 
 
-def line(values: Iterable[Any]) -> bytes:
+def line(values: Sequence[Any]) -> bytes:
     """A row of these values, or a part of one. Raises ValueError where one holds what no text can."""
-    return "\t".join(map(_column, values)).encode()
+    # Until nothing is to be escaped, what no text can hold stands for what is no text.
+    row = "\t".join(
+        [value if type(value) is str else NUL if value is None else str(value) for value in values]
+    )
+    if (
+        row.count("\t") >= len(values)
+        or row.count(NUL) > values.count(None)
+        or "\\" in row
+        or "\n" in row
+        or "\r" in row
+    ):
+        return "\t".join(map(_column, values)).encode()
+    return row.replace(NUL, NULL).encode()
 
 
 def json(value: Any) -> str:
@@ -95,7 +112,7 @@ def array(texts: Sequence[str]) -> str:
 
 def _column(value: Any) -> str:
     if value is None:
-        return r"\N"
+        return NULL
     text = value if type(value) is str else str(value)
     for character, escaped in ESCAPES:
         if character in text:
