@@ -39,8 +39,8 @@ def pillar_of(version: ApiVersion, *, source: bool) -> Pillar:
         if not seen.answering:
             return _swept(seen)
         at = seen.at
-    evidence = _("{probe} → {probe2}, as it should · {at} UTC").format(
-        probe=probe["request"], probe2=probe["answered"], at=dateformat.format(at, "j M H:i:s")
+    evidence = _("{request} → {status}, as it should · {at} UTC").format(
+        request=probe["request"], status=probe["answered"], at=dateformat.format(at, "j M H:i:s")
     )
     return Pillar(
         _("Live probe"), "pulse", "ok", _("Proven"), _("Enforced in {places}").format(places=places), evidence

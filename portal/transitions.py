@@ -31,8 +31,8 @@ class HasStatus(models.Model):
             noun = self._meta.verbose_name
             options = ", ".join(sorted(self.TRANSITIONS[self.status])) or _("nothing: this is final")
             raise Conflict(
-                _("This {noun} is {replace}, so it cannot become {replace2}.").format(
-                    noun=noun, replace=self.status.replace("_", " "), replace2=status.replace("_", " ")
+                _("This {noun} is {status}, so it cannot become {wanted}.").format(
+                    noun=noun, status=self.status.replace("_", " "), wanted=status.replace("_", " ")
                 ),
                 remedy=_(
                     "Reload the page: somebody may have changed it. From here it may become: {options}."

@@ -16,13 +16,13 @@ from .compare import Key
 
 # Seconds a worker has for one object before another one may take it as well; reading an object twice does no harm.
 LEASE = 5
-# Objects that a worker takes at once.
-TAKEN = 5
+# Objects that a worker takes at once: the last of them waits for the others, whoever is idle.
+TAKEN = 2
 # Deleted ones of a kind are withdrawn together, and a lease for as many.
 TAKEN_GONE = 200
 LEASE_OF_MANY = 60
 # So many that wait are worth another worker, up to so many.
-MANY = 10
+MANY = 3
 MOST_WORKERS = 2
 KEPT = "1 hour"
 LONGEST_WAIT = 60

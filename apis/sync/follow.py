@@ -67,13 +67,22 @@ def _speaks(key: Key) -> bool:
 
 def _written_by_us(cluster: str, keys: list[Key], versions: Mapping[Key, str]) -> set[Key]:
     """Those that were read in this very version, or got it from Portico when they had been read."""
-    rows = SeenObject.objects.filter(cluster=cluster, object_name__in=[key.name for key in keys])
-    rows = rows.exclude(resource_version="")
+    rows = SeenObject.objects.filter(
+        cluster=cluster,
+        kind__in={key.kind for key in keys},
+        namespace__in={key.namespace for key in keys},
+        object_name__in=[key.name for key in keys],
+    ).exclude(resource_version="")
     seen = rows.values_list("kind", "namespace", "object_name", "resource_version") if keys else ()
     return {Key(*place) for *place, version in seen if versions.get(Key(*place)) == version}
 
 
 def _needed_by_none(cluster: str, keys: list[Key]) -> set[Key]:
-    rows = Dependency.objects.filter(cluster=cluster, name__in=[key.name for key in keys])
+    rows = Dependency.objects.filter(
+        cluster=cluster,
+        kind__in={key.kind for key in keys},
+        namespace__in={key.namespace for key in keys},
+        name__in=[key.name for key in keys],
+    )
     needed = {Key(*row) for row in rows.values_list("kind", "namespace", "name")} if keys else set()
     return set(keys) - needed

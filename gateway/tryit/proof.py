@@ -53,8 +53,8 @@ def choices(version: ApiVersion, subscriptions: list[Subscription]) -> dict[str,
     """What can be chosen, value -> label, the likeliest first."""
     offered = auth_choices(version)
     minted = {
-        row.application.public_id: _("{name}: a five-minute token ({name2})").format(
-            name=row.application.name, name2=row.plan.name
+        row.application.public_id: _("{application}: a five-minute token ({plan})").format(
+            application=row.application.name, plan=row.plan.name
         )
         for row in subscriptions
         if "token" in offered

@@ -129,11 +129,11 @@ def _identity(subject: Subject, by: Viewer) -> Link:
         reason = Reason.WRONG_AUDIENCE if sends_token(credential) else Reason.KEY_UNKNOWN
         return bad(
             reason,
-            _("{credential} is of {environment}, the address of {environment2}.").format(
-                credential=credential, environment=credential.environment, environment2=subject.environment
+            _("{credential} is of {environment}, the address of {other}.").format(
+                credential=credential, environment=credential.environment, other=subject.environment
             ),
-            _("Use a credential of {environment}, or the address of {environment2}.").format(
-                environment=subject.environment, environment2=credential.environment
+            _("Use a credential of {environment}, or the address of {other}.").format(
+                environment=subject.environment, other=credential.environment
             ),
         )
     if _is_for_others(subject):

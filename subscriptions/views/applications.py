@@ -131,8 +131,8 @@ def transfer(request: HttpRequest, public_id: str) -> HttpResponse:
         row = actions.transfer_application(application=row, team=team, by=person(request))
         messages.success(
             request,
-            gettext("{name} belongs to {name2} now, with all its credentials.").format(
-                name=row.name, name2=team.name
+            gettext("{name} belongs to {team} now, with all its credentials.").format(
+                name=row.name, team=team.name
             ),
         )
         mine = Application.objects.visible_to(request.user).filter(pk=row.pk).exists()

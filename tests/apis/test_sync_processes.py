@@ -100,3 +100,23 @@ def queued() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pgmq.q_celery")
         return cursor.fetchone()[0]
+
+
+def test_worker_keeps_its_database_session(side, found):
+    """A session a task is dear: with processes of its own, Celery alone would make two."""
+    found.kill(found.processes[0])
+    found.env = {**found.env, "PGAPPNAME": "prefork"}
+    found.start([*(part for part in WORKER if part not in ("-P", "solo")), "-c", "1"])
+    carried_by_one = []
+    for name in ("first", "second", "third"):
+        side.write(api("shop", name))
+        until(lambda name=name: version(name), found)
+        carried_by_one.append(sessions("prefork"))
+    assert carried_by_one[0]
+    assert carried_by_one[0] <= carried_by_one[1] <= carried_by_one[2]
+
+
+def sessions(name):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s", [name])
+        return {pid for (pid,) in cursor.fetchall()}
