@@ -20,18 +20,22 @@ class PooledConnections(DjangoWorkerFixup):
     """
 
     def on_task_prerun(self, sender: Task, **kwargs: Any) -> None:
-        self._give_back(sender)
+        """Nothing is open by then."""
 
     def on_task_postrun(self, sender: Task, **kwargs: Any) -> None:
-        self._give_back(sender)
-        self.close_cache()
-
-    def _give_back(self, task: Task) -> None:
-        if getattr(task.request, "is_eager", False):
+        if getattr(sender.request, "is_eager", False):
             return
         for connection in self._db.connections.all(initialized_only=True):
             with suppress(self.DatabaseError, *self.interface_errors):  # it is dead: the pool finds that out
+                self._forget(connection)
                 connection.close()
+        self.close_cache()
+
+    def _forget(self, connection: Any) -> None:
+        """What a task that was broken off may have left in its session."""
+        if connection.connection is not None:
+            with connection.cursor() as cursor:
+                cursor.execute("RESET synchronous_commit; SELECT pg_advisory_unlock_all()")
 
 
 class Fixup(DjangoFixup):
