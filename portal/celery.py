@@ -25,9 +25,11 @@ class PooledConnections(DjangoWorkerFixup):
     def on_task_postrun(self, sender: Task, **kwargs: Any) -> None:
         if getattr(sender.request, "is_eager", False):
             return
+        errors = (self.DatabaseError, *self.interface_errors)  # the session is dead: the pool finds that out
         for connection in self._db.connections.all(initialized_only=True):
-            with suppress(self.DatabaseError, *self.interface_errors):  # it is dead: the pool finds that out
+            with suppress(*errors):
                 self._forget(connection)
+            with suppress(*errors):
                 connection.close()
         self.close_cache()
 
