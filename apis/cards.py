@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from portal.templatetags.portico import ago
 
 from .evidence import Evidence, Marks
-from .models import Api
+from .models import Api, ApiType
 
 MOST_PLANS = 3
 
@@ -52,7 +52,7 @@ def card_of(api: Api, last_visit: datetime, marks: Marks | None, found: Evidence
         marked_name=marked(api.name),
         marked_summary=marked(api.summary),
         marked_team=marked(api.team.name) if api.team else SafeString(""),
-        type=api.get_type_display(),
+        type=str(ApiType(api.type).label),
         version=version.version if version else "",
         status=version.status if version else "",
         withdrawn=bool(version and version.withdrawn_at),

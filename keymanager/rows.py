@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from django.utils.safestring import SafeString
 
+from apis.models import Environment
 from portal.templatetags.portico import when
 
-from .models import Credential
+from .models import Credential, CredentialKind
 
 
 class Row(NamedTuple):
@@ -35,19 +36,22 @@ class Row(NamedTuple):
 
 
 def row_of(credential: Credential, pill: SafeString) -> Row:
-    """Of a credential with its issuer and the APIs that it is limited to."""
+    """Of a credential with its issuer and the APIs that it is limited to.
+
+    Its labels come from the choices: `get_kind_display` would translate every one of them for each row.
+    """
     used, retires = credential.last_used_at, credential.retires_at
     return Row(
         address=credential.get_absolute_url(),
         public_id=credential.public_id,
         kind=credential.kind,
-        kind_name=credential.get_kind_display(),
+        kind_name=str(CredentialKind(credential.kind).label),
         name=credential.name,
         label=credential.label,
         apis=tuple(api.name for api in credential.allowed_apis.all()),
         ranges=tuple(map(str, credential.allowed_ranges)),
         issuer=credential.issuer.name if credential.issuer else "",
-        environment=credential.get_environment_display(),
+        environment=str(Environment(credential.environment).label),
         created_at=credential.created_at,
         last_used=when(used) if used else SafeString(""),
         status=credential.status,

@@ -122,7 +122,7 @@ class Row:
             used_up=self.used_up,
             look=self.look,
             status=row.status,
-            status_name=row.get_status_display(),
+            status_name=str(SubscriptionStatus(row.status).label),
             over=getattr(row, "urgency", None) == OVER,
         )
 
