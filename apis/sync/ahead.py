@@ -1,6 +1,7 @@
 """What is needed next is made in a thread meanwhile: fetched and read, while this one stores what came before."""
 
 import threading
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -9,7 +10,22 @@ from typing import Generic, Self, TypeVar
 T = TypeVar("T")
 
 
-class Ahead(Iterator[T], Generic[T]):
+class Making(Iterator[T], Generic[T]):
+    """Items that are made elsewhere, until the end of `with`."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Ahead(Making[T]):
     """The items of `source`, made in a thread of its own, at most `most` of them before they are asked for.
 
     The thread must not use the database: Django's connections belong to threads. What it raises is raised here, in its
@@ -45,14 +61,6 @@ class Ahead(Iterator[T], Generic[T]):
             self._made.clear()
             self._changed.notify_all()
         self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _make(self) -> None:
         try:

@@ -11,14 +11,13 @@ import signal
 import struct
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, TypeVar
 
 from portal.errors import PorticoError
 
-from .ahead import Ahead
+from .ahead import Ahead, Making
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +31,12 @@ PIPE_BYTES = 1024 * 1024
 PATIENCE_SECONDS = 300.0
 
 
-def beside(source: Iterable[T]) -> "Beside[T] | Ahead[T]":
+def beside(source: Iterable[T]) -> Making[T]:
     """The items of `source`, made in a process where one can be forked, and in a thread elsewhere."""
     return Beside(source) if CAN_FORK else Ahead(source)
 
 
-class Beside(Iterator[T], Generic[T]):
+class Beside(Making[T]):
     """The items of `source`, made in a forked process, one or two of them before they are asked for.
 
     They have to be plain enough to be pickled. What else the process changes in its memory is not seen here. It has no
@@ -81,14 +80,6 @@ class Beside(Iterator[T], Generic[T]):
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
                 os.kill(self._process, signal.SIGKILL)
                 os.waitpid(self._process, 0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _receive(self) -> Any:
         waiting = select.poll()
